@@ -1,0 +1,1 @@
+"""Dagster dashboards that refresh only when everything upstream may be believed."""

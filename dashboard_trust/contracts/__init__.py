@@ -1,0 +1,1 @@
+"""What a dashboard is promised: plain values, and the ways to read them."""

@@ -1,0 +1,171 @@
+"""Contracts as plain frozen values.
+
+A `DashboardContract` is what somebody wrote down. A `Promise` is that contract spelled out for one
+partition: every asset it requires, with the inputs and the checks of each.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dashboard_trust.errors import ContractError
+
+NOTHING: Mapping[str, dt.timedelta] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBy:
+    """When a partition is promised: a local time, some days after the partition's end."""
+
+    time: dt.time
+    timezone: str = "UTC"
+    days_after_end: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a moment."""
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ContractError(f"ready_by: {self.timezone!r} is not a known time zone.") from error
+        if self.days_after_end < 0:
+            raise ContractError("ready_by: days_after_end cannot be negative.")
+
+    def deadline(self, end: dt.datetime) -> dt.datetime:
+        """Return the promised moment (aware) for a partition that ends at ``end`` (aware)."""
+        zone = ZoneInfo(self.timezone)
+        day = end.astimezone(zone).date() + dt.timedelta(days=self.days_after_end)
+        return dt.datetime.combine(day, self.time, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionSchedule:
+    """The partitions of a dashboard declared without Dagster: ``daily`` and the like, from a day on."""
+
+    schedule: Literal["hourly", "daily", "weekly", "monthly"]
+    start: dt.date
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredAsset:
+    """An asset a contract names, with the checks it asks for (None: every one)."""
+
+    asset: str
+    checks: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a dashboard, standing on its own assets.
+
+    ``when_unmet`` says whether the dashboard is held (``block``) or published with that section
+    labelled and left at its last good version (``label``).
+    """
+
+    key: str
+    title: str
+    assets: tuple[str, ...]
+    when_unmet: Literal["block", "label"] = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardContract:
+    """What a dashboard is promised.
+
+    Args:
+        key: The asset key, with slashes: ``dashboards/daily_revenue``.
+        owner: Who acts when it is held: an e-mail address or ``team:name``.
+        requires: The assets it stands on; None is everything upstream, transitively, with every
+            check of ERROR severity.
+        freshness: Asset key to the age from which its newest load is overdue.
+        accept_reported: Believe materializations and check results reported without a run.
+        message: What business users read while it is held.
+    """
+
+    key: str
+    owner: str
+    title: str = ""
+    url: str = ""
+    partitions: PartitionSchedule | None = None
+    ready_by: ReadyBy | None = None
+    requires: tuple[RequiredAsset, ...] | None = None
+    freshness: Mapping[str, dt.timedelta] = field(default_factory=lambda: NOTHING)
+    sections: tuple[Section, ...] = ()
+    accept_reported: bool = False
+    message: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a contract that names nobody, or that requires nothing."""
+        if not self.key.strip("/ "):
+            raise ContractError("A contract needs a key: the dashboard's asset key.")
+        if not self.owner.strip():
+            raise ContractError(f"Contract {self.key!r} has no owner: name an e-mail address or team:name.")
+        if self.requires is not None and not self.requires:
+            raise ContractError(
+                f"Contract {self.key!r} requires nothing, so anything would satisfy it. "
+                "Leave `requires` out to require everything upstream."
+            )
+        if not all(window > dt.timedelta(0) for window in self.freshness.values()):
+            raise ContractError(f"Contract {self.key!r}: a freshness window must be longer than nothing.")
+        keys = [section.key for section in self.sections]
+        if len(set(keys)) < len(keys):
+            raise ContractError(f"Contract {self.key!r} has two sections of one key: {', '.join(keys)}.")
+
+    @property
+    def name(self) -> str:
+        """The title, else the key."""
+        return self.title or self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The stretch of time a partition reports on, from its start up to (not including) its end."""
+
+    start: dt.datetime
+    end: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What one partition of an asset reads of an upstream asset.
+
+    ``days`` (ISO days, UTC) narrow an unpartitioned upstream to the rows of those days; empty means
+    the whole of each partition.
+    """
+
+    asset: str
+    partitions: tuple[str | None, ...]
+    days: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One partition of one asset that must be there, be built from the newest inputs, and pass.
+
+    ``blocks`` is False when it serves only sections that may be labelled; ``sections`` names them all.
+    """
+
+    asset: str
+    partition: str | None
+    owner: str
+    days: tuple[str, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    checks: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    blocks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A contract spelled out for one partition; ``dashboard_inputs`` is what its own step reads."""
+
+    contract: DashboardContract
+    partition: str | None
+    period: Period | None
+    requirements: tuple[Requirement, ...]
+    dashboard_inputs: tuple[Input, ...] = ()

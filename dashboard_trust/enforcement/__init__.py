@@ -1,0 +1,1 @@
+"""Where Dagster obeys: the gate in a step, and what asks for runs."""

@@ -1,0 +1,168 @@
+"""A contract bound to an asset graph: what it comes to, for any partition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from dashboard_trust.contracts.model import DashboardContract, Input, Promise, Requirement, Section
+from dashboard_trust.enforcement.partition_mappings import Graph, map_input, period_of
+from dashboard_trust.errors import ContractError, InvalidInputError, nearest
+from dashboard_trust.evidence.names import GATE_CHECK
+
+Need = tuple[dg.AssetKey, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A contract, the graph it stands in, and the assets of the step it guards."""
+
+    contract: DashboardContract
+    graph: Graph
+    guarded: frozenset[dg.AssetKey]
+    upstream: frozenset[dg.AssetKey]
+
+    @property
+    def partitions(self) -> dg.PartitionsDefinition | None:
+        """The partitions of the guarded step."""
+        return self.graph.get(next(iter(sorted(self.guarded)))).partitions_def
+
+    def check_partition(self, partition: str | None, instance: dg.DagsterInstance) -> None:
+        """Raise `InvalidInputError` where the guarded asset has no such partition."""
+        partitions, name = self.partitions, self.contract.key
+        if partitions is None and partition is not None:
+            raise InvalidInputError(f"{name!r} is not partitioned: leave the partition {partition!r} out.")
+        if partitions is None:
+            return
+        with dg.partition_loading_context(dynamic_partitions_store=instance):
+            if partition is None or not partitions.has_partition_key(partition):
+                first, last = partitions.get_first_partition_key(), partitions.get_last_partition_key()
+                raise InvalidInputError(f"{name!r} has no partition {partition!r}; it has {first} to {last}.")
+
+    def promise(self, partition: str | None, instance: dg.DagsterInstance) -> Promise:
+        """Spell the contract out for one partition.
+
+        ``instance`` is asked only for dynamic partitions.
+        """
+        needs = _Needs(self, instance)
+        own = [asked for key in sorted(self.guarded) for asked in needs.add_inputs(key, partition)]
+        return Promise(
+            contract=self.contract,
+            partition=partition,
+            period=period_of(self.partitions, partition),
+            requirements=tuple(needs.requirements()),
+            dashboard_inputs=tuple(dict.fromkeys(own)),
+        )
+
+
+def bind(contract: DashboardContract, graph: Graph, guarded: frozenset[dg.AssetKey]) -> Binding:
+    """Bind a contract to a graph; raise `ContractError` for a name that the graph does not know.
+
+    A step with nothing upstream would be satisfied by nothing, and is refused.
+    """
+    upstream = _upstream_of(graph, guarded)
+    known = {key.to_user_string() for key in upstream}
+    for name in _named(contract):
+        if name not in known:
+            raise ContractError(
+                f"Contract {contract.key!r} names asset {name!r}, which is not upstream of it: {nearest(name, known)}"
+            )
+    if not upstream:
+        raise ContractError(
+            f"Contract {contract.key!r} requires everything upstream, and nothing is upstream of it. "
+            "Give the asset its deps."
+        )
+    for required in contract.requires or ():
+        node = graph.get(dg.AssetKey.from_user_string(required.asset))
+        checks = {key.name for key in node.check_keys}
+        for check in set(required.checks or ()) - checks:
+            raise ContractError(
+                f"Contract {contract.key!r}: {required.asset!r} has no check {check!r}: {nearest(check, checks)}"
+            )
+    return Binding(contract, graph, guarded, upstream)
+
+
+@dataclass(slots=True)
+class _Needs:
+    """The walk upstream: every place needed, and through which days and inputs."""
+
+    binding: Binding
+    instance: dg.DagsterInstance
+    inputs: dict[Need, tuple[Input, ...]] = field(default_factory=dict)
+    days: dict[Need, set[str] | None] = field(default_factory=dict)  # None: the whole
+
+    def add_inputs(self, key: dg.AssetKey, partition: str | None) -> list[Input]:
+        """Add what this partition reads, and everything above that; return the direct inputs."""
+        graph, guarded = self.binding.graph, self.binding.guarded
+        asked = [
+            map_input(graph, key, partition, parent, self.instance)
+            for parent in sorted(graph.get(key).parent_keys)
+            if parent not in guarded
+        ]
+        for one in asked:
+            for above in one.partitions:
+                self._add((dg.AssetKey.from_user_string(one.asset), above), one.days)
+        return asked
+
+    def _add(self, need: Need, days: tuple[str, ...]) -> None:
+        known = self.days.get(need, set())
+        self.days[need] = known | set(days) if days and known is not None else None
+        if need not in self.inputs:
+            self.inputs[need] = ()  # before the walk goes on, so that it ends
+            self.inputs[need] = tuple(self.add_inputs(*need))
+
+    def requirements(self) -> list[Requirement]:
+        """Return what was walked, as far as the contract requires it."""
+        contract = self.binding.contract
+        asked = None if contract.requires is None else {r.asset: r.checks for r in contract.requires}
+        sections = _sections_by_asset(self.binding)
+        found = []
+        for need in sorted(self.inputs, key=str):
+            key, partition = need
+            name = key.to_user_string()
+            if asked is not None and name not in asked:
+                continue
+            node = self.binding.graph.get(key)
+            checks = {check.name for check in node.check_keys} - {GATE_CHECK}
+            named = asked[name] if asked is not None else None
+            standing = sections.get(name, ())
+            found.append(
+                Requirement(
+                    asset=name,
+                    partition=partition,
+                    owner=next(iter(node.owners), contract.owner),
+                    days=tuple(sorted(self.days[need] or ())),
+                    inputs=self.inputs[need],
+                    checks=tuple(sorted(checks if named is None else named)),
+                    sections=tuple(section.key for section in standing),
+                    blocks=not standing or any(section.when_unmet == "block" for section in standing),
+                )
+            )
+        return found
+
+
+def _upstream_of(graph: Graph, keys: frozenset[dg.AssetKey]) -> frozenset[dg.AssetKey]:
+    found: set[dg.AssetKey] = set()
+    waiting = [*keys]
+    while waiting:
+        new = graph.get(waiting.pop()).parent_keys - found - keys
+        found |= new
+        waiting.extend(new)
+    return frozenset(found)
+
+
+def _sections_by_asset(binding: Binding) -> Mapping[str, tuple[Section, ...]]:
+    """Return the sections that stand on each asset, directly or through what is built from it."""
+    standing: dict[str, list[Section]] = {}
+    for section in binding.contract.sections:
+        keys = frozenset(dg.AssetKey.from_user_string(asset) for asset in section.assets)
+        for key in keys | _upstream_of(binding.graph, keys):
+            standing.setdefault(key.to_user_string(), []).append(section)
+    return {name: tuple(sections) for name, sections in standing.items()}
+
+
+def _named(contract: DashboardContract) -> list[str]:
+    required = [required.asset for required in contract.requires or ()]
+    return [*required, *contract.freshness, *(asset for section in contract.sections for asset in section.assets)]

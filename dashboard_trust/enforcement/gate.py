@@ -1,0 +1,130 @@
+"""The gate: the first thing a guarded step does, in whichever way it was launched."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from dashboard_trust.contracts.model import DashboardContract, Promise
+from dashboard_trust.enforcement.binding import Binding
+from dashboard_trust.evidence.names import CONSUMED, GATE_CHECK
+from dashboard_trust.readers.event_log import read_evidence
+from dashboard_trust.verdicts.judge import judge, unknown
+from dashboard_trust.verdicts.verdict import Finding, Readiness, Verdict
+
+NO_RUN_RETRY = {"dagster/retry_on_asset_or_op_failure": "false"}
+COLUMNS = ("asset", "partition", "check", "outcome", "reason", "owner", "since")
+
+
+class Gate:
+    """A contract and, once definitions are built, the binding it is judged by.
+
+    A gate that was never bound cannot know what it requires, and holds as UNKNOWN.
+    """
+
+    def __init__(self, contract: DashboardContract, *, is_dashboard: bool) -> None:
+        self.contract = contract
+        self.is_dashboard = is_dashboard
+        self.binding: Binding | None = None
+
+    def judge(
+        self, instance: dg.DagsterInstance, partitions: Sequence[str | None], as_of: dt.datetime
+    ) -> dict[str | None, Verdict]:
+        """Judge these partitions on evidence read once; whatever goes wrong holds as UNKNOWN."""
+        blank = {partition: Promise(self.contract, partition, None, ()) for partition in partitions}
+        if self.binding is None:
+            reason = "its gate was never bound: pass the Definitions it is in through trust(...)"
+            return {partition: unknown(promise, as_of, reason) for partition, promise in blank.items()}
+        try:
+            promises = {partition: self.binding.promise(partition, instance) for partition in partitions}
+            evidence = read_evidence(instance, list(promises.values()), as_of)
+            return {partition: judge(promise, evidence) for partition, promise in promises.items()}
+        except Exception as error:  # noqa: BLE001 - an exception while judging holds
+            reason = f"judging it failed: {type(error).__name__}: {error}"
+            return {partition: unknown(promise, as_of, reason) for partition, promise in blank.items()}
+
+    def evaluate(
+        self, context: dg.AssetExecutionContext, verdicts: Mapping[str | None, Verdict], *, together: bool
+    ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
+        """Yield one `upstream_ready` result per asset of the step and partition.
+
+        ``together`` says that the step cannot leave a partition out: one that is held holds all.
+        """
+        held = [verdict for verdict in verdicts.values() if verdict.holds]
+        if held:
+            # A hold is an answer, not an accident: nothing may launch this run again by itself.
+            context.instance.add_run_tags(context.run_id, NO_RUN_RETRY)
+        for spec in gate_checks(context.assets_def):
+            if spec.key not in context.selected_asset_check_keys:
+                continue
+            for partition, verdict in verdicts.items():
+                yield dg.AssetCheckEvaluation(
+                    asset_key=spec.asset_key,
+                    check_name=GATE_CHECK,
+                    partition=partition,
+                    passed=not (held if together else verdict.holds),
+                    blocking=True,
+                    description=_describe(verdict, held),
+                    metadata=describe_verdict(verdict),
+                )
+            yield dg.Output(None, output_name=spec.get_python_identifier())
+
+
+def record_consumed(context: dg.AssetExecutionContext, verdicts: Mapping[str | None, Verdict]) -> None:
+    """Attach to the coming materializations which version of each input the gate had judged.
+
+    Read before the step reads: a reload in between is not recorded, so the result counts as outdated.
+    """
+    for key in context.selected_asset_keys:
+        for partition, verdict in verdicts.items():
+            context.add_asset_metadata({CONSUMED: dg.MetadataValue.json(dict(verdict.consumed))}, key, partition)
+
+
+def gate_checks(assets: dg.AssetsDefinition) -> list[dg.AssetCheckSpec]:
+    """Return the gate's check specs of a guarded definition."""
+    return [spec for spec in assets.node_check_specs_by_output_name.values() if spec.name == GATE_CHECK]
+
+
+def describe_verdict(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as Dagster metadata: the readiness, and a table of the findings."""
+    described: dict[str, Any] = {"readiness": str(verdict.readiness), "as_of": verdict.as_of.isoformat()}
+    if verdict.deadline:
+        described["ready_by"] = verdict.deadline.isoformat()
+    if verdict.findings:
+        described["findings"] = _table(verdict.findings)
+    if verdict.consequences:
+        described["waiting_for_these"] = _table(verdict.consequences)
+    return described
+
+
+def _table(findings: Sequence[Finding]) -> dg.TableMetadataValue:
+    records = [
+        dg.TableRecord(
+            {
+                "asset": finding.asset,
+                "partition": finding.partition or "",
+                "check": finding.check or "",
+                "outcome": str(finding.outcome),
+                "reason": finding.reason,
+                "owner": finding.owner,
+                "since": finding.since.isoformat(timespec="seconds") if finding.since else "",
+            }
+        )
+        for finding in findings
+    ]
+    schema = dg.TableSchema(columns=[dg.TableColumn(name, "string") for name in COLUMNS])
+    return dg.MetadataValue.table(records=records, schema=schema)
+
+
+def _describe(verdict: Verdict, held: Sequence[Verdict]) -> str:
+    if held and not verdict.holds:
+        others = ", ".join(str(other.partition) for other in held)
+        return f"{verdict.readiness}, but this run also covers {others}, which is held"
+    word = "Held" if verdict.holds else "Not held"
+    if verdict.readiness is Readiness.READY:
+        return f"{verdict.readiness}: everything upstream passes"
+    causes = "; ".join(f"{finding.place}: {finding.reason}" for finding in verdict.causes[:3])
+    return f"{word}, {verdict.readiness}: {causes}"

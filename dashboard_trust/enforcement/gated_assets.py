@@ -1,0 +1,174 @@
+"""Assets behind a gate: a dashboard of one's own, or any asset there is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from dashboard_trust.contracts.model import DashboardContract, PartitionSchedule, RequiredAsset
+from dashboard_trust.enforcement.binding import bind
+from dashboard_trust.enforcement.gate import Gate, record_consumed
+from dashboard_trust.enforcement.gated_step import body_of, gate_of, put_gate
+from dashboard_trust.errors import DashboardTrustError
+from dashboard_trust.verdicts.verdict import Verdict
+
+Refresh = Callable[[dg.AssetExecutionContext, Sequence[Verdict]], Mapping[str | None, Mapping[str, Any]] | None]
+"""Refresh what is shown for the partitions of these verdicts; return metadata by partition, if any."""
+
+
+def trusted_dashboard(
+    contract: DashboardContract,
+    refresh: Refresh,
+    *,
+    deps: Iterable[dg.CoercibleToAssetDep] = (),
+    partitions_def: dg.PartitionsDefinition | None = None,
+    **asset_options: Any,
+) -> dg.AssetsDefinition:
+    """Build a dashboard asset whose own step refuses to refresh while its verdict holds.
+
+    Of a range of partitions the good ones are refreshed and the held ones are not; the step then
+    ends failed. It must be bound: pass the `Definitions` through `trust`.
+
+    Args:
+        contract: What the dashboard is promised; its ``requires`` are added to ``deps``.
+        refresh: Called with one verdict per partition that may be refreshed, only if there is one.
+        deps: As in ``dg.asset``.
+        partitions_def: Partitions; by default those of the contract.
+        asset_options: Anything else ``dg.asset`` takes (``group_name``, ``kinds``, ``resource_defs``).
+    """
+    key = dg.AssetKey.from_user_string(contract.key)
+    partitions = partitions_def or _partitions(contract.partitions)
+    required = [dg.AssetKey.from_user_string(required.asset) for required in contract.requires or ()]
+    asset_options.setdefault("owners", [contract.owner])
+    if partitions is not None:
+        asset_options.setdefault("backfill_policy", dg.BackfillPolicy.single_run())
+
+    def ungated(context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        raise DashboardTrustError(f"{contract.key} was invoked without its gate; materialize it in a run.")
+
+    gate = Gate(contract, is_dashboard=True)
+    dashboard = dg.asset(
+        key=key,
+        deps=_without_doubles(deps, required),
+        partitions_def=partitions,
+        output_required=False,
+        **asset_options,
+    )(ungated)
+
+    def compute(context: dg.AssetExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Any]:
+        verdicts = gate.judge(context.instance, _partitions_of(context), dt.datetime.now(dt.UTC))
+        yield from gate.evaluate(context, verdicts, together=False)
+        good = [verdict for verdict in verdicts.values() if not verdict.holds]
+        if not good:
+            return  # the failed check fails the step; nothing is materialized
+        metadata = refresh(context, good) or {}
+        if len(good) == len(verdicts):
+            record_consumed(context, verdicts)
+            for verdict in good:
+                context.add_asset_metadata(metadata.get(verdict.partition, {}), key, verdict.partition)
+            yield dg.MaterializeResult(asset_key=key)
+            return
+        for verdict in good:
+            yield dg.AssetMaterialization(key, partition=verdict.partition, metadata=metadata.get(verdict.partition))
+
+    return put_gate(dashboard, gate, compute)
+
+
+def trusted(
+    assets: dg.AssetsDefinition, requires: Sequence[str] | None = None, *, owner: str = "", **promises: Any
+) -> dg.AssetsDefinition:
+    """Put a gate in front of any asset or multi-asset: it is not rebuilt from inputs that are not ready.
+
+    Args:
+        assets: One with a step of its own (``@asset``, ``@multi_asset``, ``@dbt_assets``).
+        requires: Keys of the upstream assets to require; by default everything upstream, transitively.
+        owner: Who acts while it is held; by default the first owner of the assets.
+        promises: Any other field of `DashboardContract`.
+    """
+    owners = [name for spec in assets.specs for name in spec.owners]
+    keys = sorted(assets.keys)
+    contract = DashboardContract(
+        key=keys[0].to_user_string() if len(keys) == 1 else assets.op.name,
+        owner=owner or next(iter(owners), "nobody named"),
+        requires=None if requires is None else tuple(RequiredAsset(name) for name in requires),
+        **promises,
+    )
+    gate, body = Gate(contract, is_dashboard=False), body_of(assets)
+    due = {name for name, out in assets.op.outs.items() if out.is_required}
+
+    def compute(context: dg.AssetExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Any]:
+        verdicts = gate.judge(context.instance, _partitions_of(context), dt.datetime.now(dt.UTC))
+        yield from gate.evaluate(context, verdicts, together=True)
+        if any(verdict.holds for verdict in verdicts.values()):
+            return
+        record_consumed(context, verdicts)
+        yield from _complete(context, body(context, inputs), due)
+
+    return put_gate(assets, gate, compute)
+
+
+def trust(defs: dg.Definitions) -> dg.Definitions:
+    """Bind every gate in these definitions to their asset graph, and return them.
+
+    Raises:
+        ContractError: A contract names an asset that is not upstream of it, or requires nothing.
+    """
+    graph = defs.resolve_asset_graph()
+    for assets in graph.assets_defs:
+        gate = gate_of(assets)
+        if gate is not None:
+            gate.binding = bind(gate.contract, graph, frozenset(assets.keys))
+    return defs
+
+
+def gates(defs: dg.Definitions) -> dict[dg.AssetKey, Gate]:
+    """Return the gate of each guarded asset."""
+    found = ((assets, gate_of(assets)) for assets in defs.resolve_asset_graph().assets_defs)
+    return {key: gate for assets, gate in found if gate is not None for key in assets.keys}
+
+
+def _complete(context: dg.AssetExecutionContext, events: Iterator[Any], due: set[str]) -> Iterator[Any]:
+    """Pass a body's events on; raise where an output it owes did not come.
+
+    The gate made every output optional, and a body that yields nothing must not look like success.
+    """
+    by_key = {key: name for name, key in context.assets_def.keys_by_output_name.items()}
+    seen: set[str] = set()
+    for event in events:
+        if isinstance(event, dg.Output):
+            seen.add(event.output_name)
+        elif isinstance(event, dg.MaterializeResult):
+            seen.add(by_key[event.asset_key] if event.asset_key else next(iter(by_key.values())))
+        yield event
+    absent = (due & context.op_execution_context.selected_output_names) - seen
+    if absent:
+        names = ", ".join(key.to_user_string() for key, name in by_key.items() if name in absent)
+        raise DashboardTrustError(f"The step ended without delivering {names}.")
+
+
+def _partitions_of(context: dg.AssetExecutionContext) -> Sequence[str | None]:
+    return context.partition_keys if context.has_partition_key_range or context.has_partition_key else [None]
+
+
+def _partitions(declared: PartitionSchedule | None) -> dg.PartitionsDefinition | None:
+    if declared is None:
+        return None
+    kinds: dict[str, type[dg.TimeWindowPartitionsDefinition]] = {
+        "hourly": dg.HourlyPartitionsDefinition,
+        "daily": dg.DailyPartitionsDefinition,
+        "weekly": dg.WeeklyPartitionsDefinition,
+        "monthly": dg.MonthlyPartitionsDefinition,
+    }
+    start = dt.datetime.combine(declared.start, dt.time())
+    return kinds[declared.schedule](start_date=start, timezone=declared.timezone)  # type: ignore[call-arg]
+
+
+def _without_doubles(
+    deps: Iterable[dg.CoercibleToAssetDep], required: Sequence[dg.AssetKey]
+) -> list[dg.CoercibleToAssetDep]:
+    given = [dg.AssetDep.from_coercible(dep) for dep in deps]
+    keys = {dep.asset_key for dep in given}
+    return [*given, *(key for key in required if key not in keys)]

@@ -1,0 +1,98 @@
+"""A guarded step around an existing one: the adapter to how Dagster runs an asset's op.
+
+Rebuilding an `AssetsDefinition` around its own op is partly internal; ``tests/upstream/test_gated_step.py``
+pins it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
+from dagster._core.execution.plan.compute_generator import create_op_compute_wrapper
+
+from dashboard_trust.enforcement.gate import Gate
+from dashboard_trust.errors import InvalidInputError
+from dashboard_trust.evidence.names import GATE_CHECK
+
+Body = Callable[[Any, Mapping[str, Any]], Iterator[Any]]
+
+
+def body_of(assets: dg.AssetsDefinition) -> Body:
+    """Return what an asset's op computes, as a generator of events."""
+    op = _op_of(assets)
+    if isinstance(op.compute_fn, DecoratedOpFunction):
+        return create_op_compute_wrapper(op)
+    return op.compute_fn
+
+
+def gate_of(assets: dg.AssetsDefinition) -> Gate | None:
+    """Return the gate a definition was built with."""
+    node = assets.node_def if assets.is_executable else None
+    gate = getattr(getattr(node, "compute_fn", None), "gate", None)
+    return gate if isinstance(gate, Gate) else None
+
+
+def put_gate(assets: dg.AssetsDefinition, gate: Gate, compute: Body) -> dg.AssetsDefinition:
+    """Return the same assets, computed by ``compute``, with a blocking `upstream_ready` check on each.
+
+    Outputs become optional, since a held step yields none; ``compute`` answers for what is due.
+    """
+    op = _op_of(assets)
+    checks = {spec.get_python_identifier(): spec for spec in map(_check_spec, assets.specs)}
+    compute_with_gate = _annotated_like(op, compute)
+    compute_with_gate.gate = gate  # type: ignore[attr-defined]
+    guarded = dg.OpDefinition(
+        compute_fn=compute_with_gate,
+        name=op.name,
+        ins=dict(op.ins),
+        outs={
+            **{name: out._replace(is_required=False) for name, out in op.outs.items()},
+            **{name: dg.Out(dg.Nothing, is_required=False) for name in checks},
+        },
+        description=op.description,
+        config_schema=op.config_schema,
+        required_resource_keys=set(op.required_resource_keys),
+        tags=op.tags,
+        retry_policy=op.retry_policy,
+        code_version=op.version,
+        pool=op.pool,
+    )
+    attributes = assets.get_attributes_dict()
+    attributes["node_def"] = guarded
+    attributes["check_specs_by_output_name"] = {**attributes["check_specs_by_output_name"], **checks}
+    attributes["selected_asset_check_keys"] = None
+    return dg.AssetsDefinition.dagster_internal_init(**attributes)
+
+
+def _check_spec(spec: dg.AssetSpec) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        GATE_CHECK,
+        asset=spec.key,
+        blocking=True,
+        partitions_def=spec.partitions_def,
+        description="Everything this stands on is there, is built from the newest inputs, and passes.",
+    )
+
+
+def _op_of(assets: dg.AssetsDefinition) -> dg.OpDefinition:
+    node = assets.node_def if assets.is_executable else None
+    if not isinstance(node, dg.OpDefinition):
+        names = ", ".join(key.to_user_string() for key in assets.keys)
+        raise InvalidInputError(f"{names}: only an asset with a step of its own can be gated, not a graph or a source.")
+    return node
+
+
+def _annotated_like(op: dg.OpDefinition, compute: Body) -> Callable[..., Iterator[Any]]:
+    """Give the wrapper the context annotation of the op, by which Dagster picks the context to pass."""
+
+    def compute_with_gate(context, inputs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        yield from compute(context, inputs)
+
+    inner = op.compute_fn
+    decorated = inner if isinstance(inner, DecoratedOpFunction) else DecoratedOpFunction(inner)
+    if decorated.has_context_arg() and decorated.get_context_arg().annotation is not decorated.get_context_arg().empty:
+        compute_with_gate.__annotations__["context"] = decorated.get_context_arg().annotation
+    return compute_with_gate

@@ -1,0 +1,111 @@
+"""Facts as plain frozen values; nothing here reads anything."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Place = tuple[str, str | None]
+"""An asset key and one of its partitions (None: the asset is not partitioned)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Materialization:
+    """A version of one partition of one asset.
+
+    ``version`` is what its author gave, else the storage id. ``days`` are the versions of its slices
+    by ISO day (None: it has no slices; empty: it holds no rows). ``consumed`` maps an upstream to the
+    version its step recorded; ``pointers`` maps an upstream to the newest storage id its run had seen;
+    ``planned_id`` is when its run was planned.
+    """
+
+    asset: str
+    partition: str | None
+    storage_id: int
+    at: dt.datetime
+    run_id: str
+    version: str
+    days: Mapping[str, str] | None = None
+    consumed: Mapping[str, str] = field(default_factory=dict)
+    pointers: Mapping[str, int] = field(default_factory=dict)
+    planned_id: int | None = None
+    in_range: bool = False
+
+    def version_of(self, days: Sequence[str]) -> str:
+        """Return the version of these days' slices, or of the whole where no days are asked for.
+
+        A day without rows has a version too: absence is a value.
+        """
+        if not days or self.days is None:
+            return self.version
+        return join_versions([self.days.get(day, "absent") for day in days])
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A run that planned a partition after its newest materialization, and has not delivered it.
+
+    ``held`` tells a step that its own gate stopped from one that broke; ``not_started``, one whose
+    run ended before it was reached.
+    """
+
+    asset: str
+    partition: str | None
+    storage_id: int
+    run_id: str
+    at: dt.datetime
+    state: Literal["running", "failed", "not_started"]
+    reason: str = ""
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DayResult:
+    """What a check on a table sliced by day says of one day."""
+
+    passed: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The newest word of one check on one partition; ``target_id`` is the load it looked at.
+
+    Without one it counts only for a load its own run had made before it (``storage_id``).
+    """
+
+    asset: str
+    check: str
+    partition: str | None
+    status: Literal["passed", "failed", "errored", "pending", "skipped"]
+    at: dt.datetime
+    run_id: str
+    target_id: int | None = None
+    storage_id: int | None = None
+    warns: bool = False
+    reason: str = ""
+    days: Mapping[str, DayResult] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything known at one instant.
+
+    ``materializations`` holds the newest per place, ``earlier`` older ones that checks and consumers
+    refer to, by storage id. ``unreadable`` says why nothing could be read; it holds everything.
+    """
+
+    as_of: dt.datetime
+    materializations: Mapping[Place, Materialization] = field(default_factory=dict)
+    earlier: Mapping[int, Materialization] = field(default_factory=dict)
+    attempts: Mapping[Place, Attempt] = field(default_factory=dict)
+    checks: Mapping[tuple[str, str, str | None], CheckResult] = field(default_factory=dict)
+    unreadable: str = ""
+
+
+def join_versions(versions: Sequence[str]) -> str:
+    """Return one version that stands for several, in their order."""
+    return versions[0] if len(versions) == 1 else hashlib.sha256("\n".join(versions).encode()).hexdigest()[:16]

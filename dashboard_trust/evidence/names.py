@@ -1,0 +1,21 @@
+"""The names under which our own facts travel in Dagster's metadata and tags."""
+
+from __future__ import annotations
+
+GATE_CHECK = "upstream_ready"
+"""The asset check every gated step evaluates first, on each of its assets."""
+
+DAYS = "dashboard_trust/days"
+"""On a materialization: version by ISO day. On a check result: ``[passed, reason]`` by ISO day."""
+
+CONSUMED = "dashboard_trust/consumed"
+"""On a materialization: the version of each direct input its gate had judged, by asset key."""
+
+SLICES = "dashboard_trust/slices"
+"""On an asset's definition: the upstream tables of which it reads only its own days, with the column."""
+
+SECTIONS = "dashboard_trust/unmet_sections"
+"""On a dashboard's materialization: the sections published with a label."""
+
+SINCE = "dashboard_trust/published_at"
+"""On a dashboard's materialization: when what it shows became visible."""

@@ -1,0 +1,88 @@
+"""Event bodies as Dagster stores them, parsed as JSON: nothing is deserialized into objects.
+
+The stored form is internal to Dagster; ``tests/upstream/test_event_bodies.py`` pins it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from dashboard_trust.evidence.facts import CheckResult, DayResult, Materialization
+from dashboard_trust.evidence.names import CONSUMED, DAYS
+from dashboard_trust.readers.event_tables import CheckRow, Row, RunPlan
+
+POINTER = "dagster/input_event_pointer/"
+VERSION = "dagster/data_version"
+AUTHOR_GAVE_VERSION = "dagster/data_version_is_user_provided"
+
+STATUS: Mapping[str, Literal["passed", "failed", "pending", "skipped"]] = {
+    "PLANNED": "pending",
+    "SUCCEEDED": "passed",
+    "FAILED": "failed",
+    "SKIPPED": "skipped",
+}
+
+
+def parse_materialization(row: Row, planned: Mapping[tuple[str, str], RunPlan]) -> Materialization:
+    """Return the fact a stored materialization event states."""
+    event = json.loads(row.body or "{}")
+    said = event["dagster_event"]["event_specific_data"]["materialization"]
+    tags = said.get("tags") or {}
+    metadata = _json_metadata(said)
+    plan = planned.get((row.run_id, row.asset))
+    given = tags.get(VERSION) if tags.get(AUTHOR_GAVE_VERSION) else None
+    return Materialization(
+        asset=row.asset,
+        partition=row.partition,
+        storage_id=row.storage_id,
+        at=row.at,
+        run_id=row.run_id,
+        version=given or f"event {row.storage_id}",
+        days=metadata.get(DAYS),
+        consumed=metadata.get(CONSUMED) or {},
+        pointers={tag.removeprefix(POINTER): int(id_) for tag, id_ in tags.items() if tag.startswith(POINTER)},
+        planned_id=plan.storage_ids.get(row.partition) if plan else None,
+        in_range=plan is not None and len(plan.storage_ids) > 1,
+    )
+
+
+def parse_check(row: CheckRow) -> CheckResult:
+    """Return the fact a stored check execution states."""
+    event = json.loads(row.body) if row.body else {}
+    said = (event.get("dagster_event") or {}).get("event_specific_data") or {}
+    days = _json_metadata(said).get(DAYS)
+    severity = said.get("severity") or {}
+    return CheckResult(
+        asset=row.asset,
+        check=row.check,
+        partition=row.partition,
+        status=STATUS.get(row.status, "skipped"),
+        at=row.at or dt.datetime.fromtimestamp(event.get("timestamp", 0), dt.UTC),
+        run_id=row.run_id,
+        target_id=row.target_id,
+        storage_id=row.storage_id,
+        warns=str(severity.get("__enum__", "")).endswith(".WARN"),
+        reason=_reason(said),
+        days=None if days is None else {day: DayResult(bool(word[0]), word[1]) for day, word in days.items()},
+    )
+
+
+def _json_metadata(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata entries that are JSON, by label."""
+    entries = said.get("metadata_entries") or _as_entries(said.get("metadata"))
+    return {
+        entry["label"]: entry["entry_data"]["data"]
+        for entry in entries
+        if isinstance(entry.get("entry_data"), dict) and "data" in entry["entry_data"]
+    }
+
+
+def _as_entries(metadata: Any) -> list[dict[str, Any]]:
+    return [{"label": label, "entry_data": value} for label, value in (metadata or {}).items()]
+
+
+def _reason(said: Mapping[str, Any]) -> str:
+    return " ".join(str(said.get("description") or "").split())

@@ -1,0 +1,1 @@
+"""What follows from contract and evidence: pure functions and their values."""

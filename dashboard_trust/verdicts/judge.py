@@ -1,0 +1,255 @@
+"""The one function that decides, and the rules it decides by. No clock, no file, no framework."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+from dashboard_trust.contracts.model import DashboardContract, Input, Period, Promise, Requirement
+from dashboard_trust.evidence.facts import Attempt, CheckResult, Evidence, Materialization, join_versions
+from dashboard_trust.verdicts.trace import separate_causes
+from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
+
+
+def judge(promise: Promise, evidence: Evidence) -> Verdict:
+    """Judge whether a dashboard may refresh for one partition.
+
+    Args:
+        promise: The contract spelled out for that partition. Requiring nothing is UNKNOWN.
+        evidence: Facts read at one instant; a requirement without facts is missing.
+    """
+    deadline = _deadline(promise.contract, promise.period, evidence.as_of)
+    if evidence.unreadable:
+        return unknown(promise, evidence.as_of, f"the evidence could not be read: {evidence.unreadable}")
+    if not promise.requirements:
+        return unknown(promise, evidence.as_of, "it requires nothing, so nothing proves it right")
+    found = [finding for requirement in promise.requirements for finding in _examine(requirement, promise, evidence)]
+    causes, consequences = separate_causes(promise.requirements, found)
+    return Verdict(
+        dashboard=promise.contract.key,
+        partition=promise.partition,
+        readiness=_readiness(causes, late=deadline is not None and evidence.as_of >= deadline),
+        as_of=evidence.as_of,
+        findings=causes,
+        consequences=consequences,
+        unmet=_unmet_sections(promise, (*causes, *consequences)),
+        deadline=deadline,
+        version=_version(promise, evidence),
+        consumed=tuple(
+            (asked.asset, version)
+            for asked in promise.dashboard_inputs
+            if (version := _newest_version(asked, evidence)) is not None
+        ),
+    )
+
+
+def unknown(promise: Promise, as_of: dt.datetime, reason: str) -> Verdict:
+    """Return the verdict for when nothing can be known: it holds, and says why."""
+    contract = promise.contract
+    finding = Finding(contract.key, promise.partition, None, Outcome.UNVERIFIED, reason, contract.owner)
+    return Verdict(contract.key, promise.partition, Readiness.UNKNOWN, as_of, findings=(finding,))
+
+
+def _examine(requirement: Requirement, promise: Promise, evidence: Evidence) -> Iterator[Finding]:
+    place = (requirement.asset, requirement.partition)
+    attempt = evidence.attempts.get(place)
+    tried = list(_examine_attempt(requirement, attempt)) if attempt is not None else []
+    yield from tried
+    newest = evidence.materializations.get(place)
+    if newest is None and tried:
+        return  # the attempt says why there is nothing
+    if newest is None:
+        yield _finding(requirement, Outcome.MISSING, "was never materialized", None)
+        return
+    absent = [day for day in requirement.days if newest.days is not None and day not in newest.days]
+    if absent:
+        reason = f"its newest load holds no rows for {_listed(absent)}{_reach(newest)}"
+        yield _finding(requirement, Outcome.MISSING, reason, newest.at)
+        return
+    yield from _examine_load(requirement, newest, promise, evidence)
+    for check in requirement.checks:
+        outcome, reason, at = _examine_check(requirement, check, newest, promise.contract, evidence)
+        if outcome is not Outcome.PASSED:
+            yield _finding(requirement, outcome, reason, at, check)
+
+
+def _examine_attempt(requirement: Requirement, attempt: Attempt) -> Iterator[Finding]:
+    """A newer attempt that broke spoils what is there; one that was held or never reached does not.
+
+    What it would have been built from is judged by itself; only an asset without inputs has nothing
+    else to be judged by.
+    """
+    if attempt.state == "running":
+        reason = f"run {attempt.run_id[:8]} has not delivered it yet"
+        yield _finding(requirement, Outcome.PENDING, reason, attempt.at)
+    elif not attempt.held and (attempt.state == "failed" or not requirement.inputs):
+        yield _finding(requirement, Outcome.ERRORED, attempt.reason or "its last run failed", attempt.at)
+
+
+def _examine_load(
+    requirement: Requirement, newest: Materialization, promise: Promise, evidence: Evidence
+) -> Iterator[Finding]:
+    contract = promise.contract
+    if not newest.run_id and not contract.accept_reported:
+        yield _finding(requirement, Outcome.UNVERIFIED, "was reported by hand, not made by a run", newest.at)
+    behind = [asked.asset for asked in requirement.inputs if not _is_current(newest, asked, evidence)]
+    if behind:
+        reason = f"was not built from the newest version of {_listed(behind)}"
+        yield _finding(requirement, Outcome.OUTDATED, reason, newest.at)
+    window = contract.freshness.get(requirement.asset)
+    age = evidence.as_of - newest.at
+    if window is not None and age >= window and _is_newest_due(contract, promise.period, evidence.as_of):
+        reason = f"was last loaded {_hours(age)} ago; it is overdue from {_hours(window)}"
+        yield _finding(requirement, Outcome.OVERDUE, reason, newest.at)
+
+
+def _is_current(consumer: Materialization, asked: Input, evidence: Evidence) -> bool:
+    """Whether the consumer consumed the newest version; order of completion proves nothing."""
+    recorded = consumer.consumed.get(asked.asset)
+    if recorded is not None:
+        newest = _newest_version(asked, evidence)
+        return newest is None or newest == recorded  # a missing input is a finding of its own
+    places = ((asked.asset, partition) for partition in asked.partitions)
+    upstreams = [evidence.materializations[place] for place in places if place in evidence.materializations]
+    return all(_has_consumed(consumer, upstream, asked.days, evidence) for upstream in upstreams)
+
+
+def _has_consumed(
+    consumer: Materialization, upstream: Materialization, days: Sequence[str], evidence: Evidence
+) -> bool:
+    if upstream.run_id and upstream.run_id == consumer.run_id:
+        return upstream.storage_id < consumer.storage_id
+    pointer = None if consumer.in_range else consumer.pointers.get(upstream.asset)
+    if pointer is not None:
+        # A pointer into a partitioned upstream is its newest event of any partition: a watermark.
+        if upstream.storage_id <= pointer:
+            return True
+        seen = evidence.earlier.get(pointer)
+        same = seen is not None and seen.partition == upstream.partition
+        return same and seen is not None and seen.version_of(days) == upstream.version_of(days)
+    return consumer.planned_id is not None and upstream.storage_id < consumer.planned_id
+
+
+def _examine_check(
+    requirement: Requirement,
+    check: str,
+    newest: Materialization,
+    contract: DashboardContract,
+    evidence: Evidence,
+) -> tuple[Outcome, str, dt.datetime | None]:
+    result = evidence.checks.get((requirement.asset, check, requirement.partition))
+    if result is None and requirement.partition is not None:
+        result = evidence.checks.get((requirement.asset, check, None))
+    if result is None or result.status == "skipped":
+        return Outcome.NOT_RUN, "has not run on this version", newest.at
+    if result.status == "pending":
+        return Outcome.PENDING, "is planned and has not ended", result.at
+    if not result.run_id and not contract.accept_reported:
+        return Outcome.UNVERIFIED, "was reported by hand, not made by a run", result.at
+    if not _looked_at(result, newest, requirement.days, evidence):
+        return Outcome.NOT_RUN, "looked at another load than the newest one", result.at
+    if result.status == "errored":
+        return Outcome.ERRORED, result.reason or "raised an error", result.at
+    return _examine_result(result, requirement.days)
+
+
+def _examine_result(result: CheckResult, days: Sequence[str]) -> tuple[Outcome, str, dt.datetime | None]:
+    wrong = Outcome.WARNED if result.warns else Outcome.FAILED
+    if result.days is None or not days:
+        reason = result.reason or "failed"
+        return (Outcome.PASSED, "", result.at) if result.status == "passed" else (wrong, reason, result.at)
+    failed = [day for day in days if day in result.days and not result.days[day].passed]
+    if failed:
+        reasons = (f"{day}: {result.days[day].reason or 'failed'}" for day in failed)
+        return wrong, "; ".join(reasons), result.at
+    unseen = [day for day in days if day not in result.days]
+    if unseen:
+        # Missing is never good: a check that does not name the day has not looked at it.
+        return Outcome.NOT_RUN, result.reason or f"did not look at {_listed(unseen)}", result.at
+    return Outcome.PASSED, "", result.at
+
+
+def _looked_at(result: CheckResult, newest: Materialization, days: Sequence[str], evidence: Evidence) -> bool:
+    if result.target_id == newest.storage_id:
+        return True
+    if result.target_id is None:
+        # Dagster names no load where an unpartitioned check runs beside a partition; the run itself tells.
+        same_run = bool(newest.run_id) and result.run_id == newest.run_id
+        return same_run and result.storage_id is not None and result.storage_id > newest.storage_id
+    target = evidence.earlier.get(result.target_id)
+    return target is not None and target.version_of(days) == newest.version_of(days)
+
+
+def _newest_version(asked: Input, evidence: Evidence) -> str | None:
+    upstreams = [evidence.materializations.get((asked.asset, partition)) for partition in asked.partitions]
+    versions = [upstream.version_of(asked.days) for upstream in upstreams if upstream is not None]
+    return join_versions(versions) if versions and len(versions) == len(upstreams) else None
+
+
+def _version(promise: Promise, evidence: Evidence) -> str:
+    parts = []
+    for requirement in promise.requirements:
+        newest = evidence.materializations.get((requirement.asset, requirement.partition))
+        version = newest.version_of(requirement.days) if newest else "missing"
+        parts.append(f"{requirement.asset}@{requirement.partition}={version}")
+    return join_versions(["promise", *sorted(parts)])
+
+
+def _readiness(causes: Sequence[Finding], late: bool) -> Readiness:
+    blocking = [finding for finding in causes if finding.blocks and finding.outcome.holds]
+    if any(finding.outcome.is_wrong for finding in blocking):
+        return Readiness.BLOCKED
+    if blocking:
+        return Readiness.DELAYED if late else Readiness.WAITING
+    return Readiness.PARTIAL if any(finding.outcome.holds for finding in causes) else Readiness.READY
+
+
+def _unmet_sections(promise: Promise, findings: Sequence[Finding]) -> tuple[str, ...]:
+    unmet = {key for finding in findings if finding.outcome.holds for key in finding.sections}
+    return tuple(section.key for section in promise.contract.sections if section.key in unmet)
+
+
+def _deadline(contract: DashboardContract, period: Period | None, as_of: dt.datetime) -> dt.datetime | None:
+    if contract.ready_by is None:
+        return None
+    # Without partitions the promise is kept anew every day.
+    return contract.ready_by.deadline(period.end if period else as_of)
+
+
+def _is_newest_due(contract: DashboardContract, period: Period | None, as_of: dt.datetime) -> bool:
+    """Whether no later partition is due yet: windows are about the present, not about history."""
+    if period is None:
+        return True
+    following = period.end + (period.end - period.start)
+    deadline = contract.ready_by.deadline(following) if contract.ready_by else following
+    return as_of < deadline
+
+
+def _finding(
+    requirement: Requirement, outcome: Outcome, reason: str, at: dt.datetime | None, check: str | None = None
+) -> Finding:
+    partition = requirement.partition or (requirement.days[0] if len(requirement.days) == 1 else None)
+    return Finding(
+        asset=requirement.asset,
+        partition=partition,
+        check=check,
+        outcome=outcome,
+        reason=reason,
+        owner=requirement.owner,
+        since=at,
+        sections=requirement.sections,
+        blocks=requirement.blocks,
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
+
+
+def _reach(load: Materialization) -> str:
+    days = [day for day in load.days or () if day]
+    return f" (it reaches {max(days)})" if days else " (it is empty)"
+
+
+def _hours(length: dt.timedelta) -> str:
+    return f"{length.total_seconds() / 3600:.1f} h"

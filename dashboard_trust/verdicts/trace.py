@@ -1,0 +1,59 @@
+"""From findings to their causes: what is wrong in itself, and what only waits for that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboard_trust.contracts.model import Requirement
+from dashboard_trust.evidence.facts import Place
+from dashboard_trust.verdicts.verdict import Finding, Outcome
+
+FOLLOWS = frozenset({Outcome.MISSING, Outcome.OUTDATED, Outcome.PENDING, Outcome.NOT_RUN, Outcome.OVERDUE})
+"""Outcomes that need no cause of their own where something upstream holds."""
+
+
+def separate_causes(
+    requirements: Sequence[Requirement], findings: Sequence[Finding]
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """Return the findings that are causes, and those that only follow from one upstream.
+
+    A finding never follows from one of a section that may be labelled while it blocks itself.
+    """
+    by_place: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.outcome.holds:
+            by_place.setdefault(finding.asset, []).append(finding)
+    upstream = _upstream_assets(requirements)
+    causes: list[Finding] = []
+    consequences: list[Finding] = []
+    for finding in findings:
+        above = [cause for asset in upstream.get(finding.asset, ()) for cause in by_place.get(asset, ())]
+        follows = finding.outcome in FOLLOWS and any(cause.blocks >= finding.blocks for cause in above)
+        (consequences if follows else causes).append(finding)
+    return tuple(causes), tuple(consequences)
+
+
+def _upstream_assets(requirements: Sequence[Requirement]) -> dict[str, set[str]]:
+    """Return every asset upstream of each required asset, transitively, within the requirements."""
+    direct: dict[str, set[str]] = {}
+    for requirement in requirements:
+        direct.setdefault(requirement.asset, set()).update(asked.asset for asked in requirement.inputs)
+    closed: dict[str, set[str]] = {}
+
+    def close(asset: str) -> set[str]:
+        if asset not in closed:
+            closed[asset] = set()
+            for above in direct.get(asset, ()):
+                closed[asset] |= {above} | close(above)
+        return closed[asset]
+
+    for asset in direct:
+        close(asset)
+    return closed
+
+
+def places(requirements: Sequence[Requirement]) -> list[Place]:
+    """Return every place the requirements and their inputs name."""
+    named = {(requirement.asset, requirement.partition) for requirement in requirements}
+    named |= {(i.asset, p) for r in requirements for i in r.inputs for p in i.partitions}
+    return sorted(named, key=str)

@@ -1,0 +1,102 @@
+"""The values a judgement is made of."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from dataclasses import dataclass
+
+
+class Readiness(enum.StrEnum):
+    """What a business user reads, worst first."""
+
+    UNKNOWN = "UNKNOWN"
+    BLOCKED = "BLOCKED"
+    DELAYED = "DELAYED"
+    WAITING = "WAITING"
+    PARTIAL = "PARTIAL"
+    READY = "READY"
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing may be published."""
+        return self not in (Readiness.PARTIAL, Readiness.READY)
+
+
+class Outcome(enum.StrEnum):
+    """What became of one requirement or one of its checks."""
+
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+    ERRORED = "errored"
+    NOT_RUN = "not_run"
+    PENDING = "pending"
+    MISSING = "missing"
+    OUTDATED = "outdated"
+    OVERDUE = "overdue"
+    UNVERIFIED = "unverified"
+    UNAPPROVED = "unapproved"
+    WAIVED = "waived"
+
+    @property
+    def holds(self) -> bool:
+        """Whether a finding of this outcome keeps its section from being published."""
+        return self not in (Outcome.PASSED, Outcome.WARNED, Outcome.WAIVED)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something arrived and is wrong, rather than still to come."""
+        return self in (Outcome.FAILED, Outcome.ERRORED, Outcome.UNVERIFIED, Outcome.UNAPPROVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as promised: where, what, why, who acts, since when."""
+
+    asset: str
+    partition: str | None
+    check: str | None
+    outcome: Outcome
+    reason: str
+    owner: str
+    since: dt.datetime | None = None
+    sections: tuple[str, ...] = ()
+    blocks: bool = True
+
+    @property
+    def place(self) -> str:
+        """Asset, partition and check in one line."""
+        where = f"{self.asset} {self.partition}" if self.partition else self.asset
+        return f"{where} · {self.check}" if self.check else where
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows for one partition of one dashboard.
+
+    ``findings`` are the causes; ``consequences`` are what only waits for one of them. ``unmet`` are
+    the sections to be labelled. ``version`` stands for the versions of everything required;
+    ``consumed`` are those of the direct inputs, by asset.
+    """
+
+    dashboard: str
+    partition: str | None
+    readiness: Readiness
+    as_of: dt.datetime
+    findings: tuple[Finding, ...] = ()
+    consequences: tuple[Finding, ...] = ()
+    unmet: tuple[str, ...] = ()
+    deadline: dt.datetime | None = None
+    version: str = ""
+    consumed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing may be published."""
+        return self.readiness.holds
+
+    @property
+    def causes(self) -> tuple[Finding, ...]:
+        """The findings that keep something from being published."""
+        return tuple(f for f in self.findings if f.outcome.holds)
