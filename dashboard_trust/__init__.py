@@ -1,1 +1,63 @@
 """Dagster dashboards that refresh only when everything upstream may be believed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dashboard_trust.contracts.model import (
+        DashboardContract,
+        PartitionSchedule,
+        ReadyBy,
+        RequiredAsset,
+        Section,
+    )
+    from dashboard_trust.contracts.yaml import read_contracts
+    from dashboard_trust.enforcement.automation import inputs_ready, readiness_sensor
+    from dashboard_trust.enforcement.gated_assets import confirm, trust, trusted, trusted_dashboard
+    from dashboard_trust.enforcement.io_manager import TrustedIOManager
+    from dashboard_trust.errors import DashboardTrustError
+    from dashboard_trust.verdicts.judge import judge
+    from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
+
+_HOMES = {
+    "contracts.model": ("DashboardContract", "PartitionSchedule", "ReadyBy", "RequiredAsset", "Section"),
+    "contracts.yaml": ("read_contracts",),
+    "enforcement.automation": ("inputs_ready", "readiness_sensor"),
+    "enforcement.gated_assets": ("confirm", "trust", "trusted", "trusted_dashboard"),
+    "enforcement.io_manager": ("TrustedIOManager",),
+    "errors": ("DashboardTrustError",),
+    "verdicts.judge": ("judge",),
+    "verdicts.verdict": ("Finding", "Outcome", "Readiness", "Verdict"),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "DashboardContract",
+    "DashboardTrustError",
+    "Finding",
+    "Outcome",
+    "PartitionSchedule",
+    "Readiness",
+    "ReadyBy",
+    "RequiredAsset",
+    "Section",
+    "TrustedIOManager",
+    "Verdict",
+    "confirm",
+    "inputs_ready",
+    "judge",
+    "read_contracts",
+    "readiness_sensor",
+    "trust",
+    "trusted",
+    "trusted_dashboard",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that importing the package stays light."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'dashboard_trust' has no attribute {name!r}")
+    return getattr(import_module(f"dashboard_trust.{_MODULES[name]}"), name)

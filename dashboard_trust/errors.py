@@ -33,6 +33,10 @@ class WarehouseBusyError(DashboardTrustError):
     """Another process holds the warehouse file for longer than we wait."""
 
 
+class EvidenceMovedError(DashboardTrustError):
+    """What a publication stands on changed between the gate and the commit; nothing was published."""
+
+
 class SyncFailedError(DashboardTrustError):
     """A sync that may not be believed: nothing of it was committed."""
 

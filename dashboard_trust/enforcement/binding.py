@@ -13,6 +13,7 @@ from dashboard_trust.errors import ContractError, InvalidInputError, nearest
 from dashboard_trust.evidence.names import GATE_CHECK
 
 Need = tuple[dg.AssetKey, str | None]
+MADE_UP = "dagster/auto_created_stub_asset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Binding:
         """
         needs = _Needs(self, instance)
         own = [asked for key in sorted(self.guarded) for asked in needs.add_inputs(key, partition)]
+        needs.walk()
         return Promise(
             contract=self.contract,
             partition=partition,
@@ -63,7 +65,8 @@ def bind(contract: DashboardContract, graph: Graph, guarded: frozenset[dg.AssetK
     A step with nothing upstream would be satisfied by nothing, and is refused.
     """
     upstream = _upstream_of(graph, guarded)
-    known = {key.to_user_string() for key in upstream}
+    # An asset nobody defines is made up by Dagster where it is named: a misspelt one must not pass for known.
+    known = {key.to_user_string() for key in upstream if MADE_UP not in graph.get(key).metadata}
     for name in _named(contract):
         if name not in known:
             raise ContractError(
@@ -92,9 +95,16 @@ class _Needs:
     instance: dg.DagsterInstance
     inputs: dict[Need, tuple[Input, ...]] = field(default_factory=dict)
     days: dict[Need, set[str] | None] = field(default_factory=dict)  # None: the whole
+    waiting: list[Need] = field(default_factory=list)
+
+    def walk(self) -> None:
+        """Add everything above what was added: a loop, since a history that reads its own past is long."""
+        while self.waiting:
+            need = self.waiting.pop()
+            self.inputs[need] = tuple(self.add_inputs(*need))
 
     def add_inputs(self, key: dg.AssetKey, partition: str | None) -> list[Input]:
-        """Add what this partition reads, and everything above that; return the direct inputs."""
+        """Add what this partition reads, and return it."""
         graph, guarded = self.binding.graph, self.binding.guarded
         asked = [
             map_input(graph, key, partition, parent, self.instance)
@@ -110,8 +120,8 @@ class _Needs:
         known = self.days.get(need, set())
         self.days[need] = known | set(days) if days and known is not None else None
         if need not in self.inputs:
-            self.inputs[need] = ()  # before the walk goes on, so that it ends
-            self.inputs[need] = tuple(self.add_inputs(*need))
+            self.inputs[need] = ()  # so that it is walked once
+            self.waiting.append(need)
 
     def requirements(self) -> list[Requirement]:
         """Return what was walked, as far as the contract requires it."""

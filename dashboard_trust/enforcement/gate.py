@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from dashboard_trust.contracts.model import DashboardContract, Promise
 from dashboard_trust.enforcement.binding import Binding
+from dashboard_trust.errors import EvidenceMovedError
+from dashboard_trust.evidence.facts import Materialization
 from dashboard_trust.evidence.names import CONSUMED, GATE_CHECK
-from dashboard_trust.readers.event_log import read_evidence
+from dashboard_trust.readers.event_log import read_evidence, read_newest
 from dashboard_trust.verdicts.judge import judge, unknown
 from dashboard_trust.verdicts.verdict import Finding, Readiness, Verdict
 
 NO_RUN_RETRY = {"dagster/retry_on_asset_or_op_failure": "false"}
 COLUMNS = ("asset", "partition", "check", "outcome", "reason", "owner", "since")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A verdict, and what the guarded assets last delivered for that partition (None: nothing yet)."""
+
+    verdict: Verdict
+    delivered: tuple[Materialization | None, ...]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether everything guarded was delivered from the very versions judged now."""
+        now = dict(self.verdict.consumed)
+        return all(load is not None and dict(load.consumed) == now for load in self.delivered)
 
 
 class Gate:
@@ -46,6 +63,35 @@ class Gate:
             reason = f"judging it failed: {type(error).__name__}: {error}"
             return {partition: unknown(promise, as_of, reason) for partition, promise in blank.items()}
 
+    def confirm(self, instance: dg.DagsterInstance, verdicts: Sequence[Verdict]) -> None:
+        """Look at the evidence once more, just before a publication is committed.
+
+        Raises:
+            EvidenceMovedError: Something required was loaded, checked or lost since the gate judged.
+        """
+        now = self.judge(instance, [verdict.partition for verdict in verdicts], dt.datetime.now(dt.UTC))
+        for verdict in verdicts:
+            if now[verdict.partition].holds or now[verdict.partition].version != verdict.version:
+                raise EvidenceMovedError(
+                    f"{self.contract.key} {verdict.partition or ''}: what it stands on changed while it was being "
+                    "published, so nothing was. Materialize it again once its inputs are built."
+                )
+
+    def survey(
+        self, instance: dg.DagsterInstance, partitions: Sequence[str | None], as_of: dt.datetime
+    ) -> dict[str | None, Standing]:
+        """Judge these partitions and read what was delivered for each.
+
+        For whoever decides when to ask for a run; whether it may go on is decided in the run.
+        """
+        verdicts = self.judge(instance, partitions, as_of)
+        names = [key.to_user_string() for key in sorted(self.binding.guarded)] if self.binding else []
+        loads = read_newest(instance, {(name, partition) for name in names for partition in partitions})
+        return {
+            partition: Standing(verdict, tuple(loads.get((name, partition)) for name in names))
+            for partition, verdict in verdicts.items()
+        }
+
     def evaluate(
         self, context: dg.AssetExecutionContext, verdicts: Mapping[str | None, Verdict], *, together: bool
     ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
@@ -56,7 +102,7 @@ class Gate:
         held = [verdict for verdict in verdicts.values() if verdict.holds]
         if held:
             # A hold is an answer, not an accident: nothing may launch this run again by itself.
-            context.instance.add_run_tags(context.run_id, NO_RUN_RETRY)
+            context.instance.add_run_tags(context.run.run_id, NO_RUN_RETRY)
         for spec in gate_checks(context.assets_def):
             if spec.key not in context.selected_asset_check_keys:
                 continue
@@ -80,7 +126,12 @@ def record_consumed(context: dg.AssetExecutionContext, verdicts: Mapping[str | N
     """
     for key in context.selected_asset_keys:
         for partition, verdict in verdicts.items():
-            context.add_asset_metadata({CONSUMED: dg.MetadataValue.json(dict(verdict.consumed))}, key, partition)
+            context.add_asset_metadata(consumed_metadata(verdict), key, partition)
+
+
+def consumed_metadata(verdict: Verdict) -> dict[str, dg.MetadataValue]:
+    """Return the versions a verdict stands on, as the metadata a later reader understands."""
+    return {CONSUMED: dg.MetadataValue.json(dict(verdict.consumed))}
 
 
 def gate_checks(assets: dg.AssetsDefinition) -> list[dg.AssetCheckSpec]:

@@ -10,7 +10,7 @@ import dagster as dg
 
 from dashboard_trust.contracts.model import DashboardContract, PartitionSchedule, RequiredAsset
 from dashboard_trust.enforcement.binding import bind
-from dashboard_trust.enforcement.gate import Gate, record_consumed
+from dashboard_trust.enforcement.gate import Gate, consumed_metadata, record_consumed
 from dashboard_trust.enforcement.gated_step import body_of, gate_of, put_gate
 from dashboard_trust.errors import DashboardTrustError
 from dashboard_trust.verdicts.verdict import Verdict
@@ -35,7 +35,7 @@ def trusted_dashboard(
     Args:
         contract: What the dashboard is promised; its ``requires`` are added to ``deps``.
         refresh: Called with one verdict per partition that may be refreshed, only if there is one.
-        deps: As in ``dg.asset``.
+        deps: As in ``dg.asset``; a string is a key written with slashes.
         partitions_def: Partitions; by default those of the contract.
         asset_options: Anything else ``dg.asset`` takes (``group_name``, ``kinds``, ``resource_defs``).
     """
@@ -72,7 +72,8 @@ def trusted_dashboard(
             yield dg.MaterializeResult(asset_key=key)
             return
         for verdict in good:
-            yield dg.AssetMaterialization(key, partition=verdict.partition, metadata=metadata.get(verdict.partition))
+            described = {**metadata.get(verdict.partition, {}), **consumed_metadata(verdict)}
+            yield dg.AssetMaterialization(key, partition=verdict.partition, metadata=described)
 
     return put_gate(dashboard, gate, compute)
 
@@ -97,15 +98,16 @@ def trusted(
         **promises,
     )
     gate, body = Gate(contract, is_dashboard=False), body_of(assets)
-    due = {name for name, out in assets.op.outs.items() if out.is_required}
+    due = {name for name in assets.keys_by_output_name if assets.op.outs[name].is_required}
 
-    def compute(context: dg.AssetExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Any]:
+    def compute(own_context: Any, inputs: Mapping[str, Any]) -> Iterator[Any]:
+        context = dg.AssetExecutionContext.get()  # the body may have asked for an OpExecutionContext
         verdicts = gate.judge(context.instance, _partitions_of(context), dt.datetime.now(dt.UTC))
         yield from gate.evaluate(context, verdicts, together=True)
         if any(verdict.holds for verdict in verdicts.values()):
             return
         record_consumed(context, verdicts)
-        yield from _complete(context, body(context, inputs), due)
+        yield from _complete(context, body(own_context, inputs), due)
 
     return put_gate(assets, gate, compute)
 
@@ -122,6 +124,18 @@ def trust(defs: dg.Definitions) -> dg.Definitions:
         if gate is not None:
             gate.binding = bind(gate.contract, graph, frozenset(assets.keys))
     return defs
+
+
+def confirm(context: dg.AssetExecutionContext, verdicts: Sequence[Verdict]) -> None:
+    """Look at the evidence once more, inside a refresh, just before it commits.
+
+    Raises:
+        EvidenceMovedError: It changed since the gate judged; commit nothing.
+    """
+    gate = gate_of(context.assets_def)
+    if gate is None:
+        raise DashboardTrustError(f"{context.assets_def.node_def.name} has no gate to confirm with.")
+    gate.confirm(context.instance, verdicts)
 
 
 def gates(defs: dg.Definitions) -> dict[dg.AssetKey, Gate]:
@@ -169,6 +183,8 @@ def _partitions(declared: PartitionSchedule | None) -> dg.PartitionsDefinition |
 def _without_doubles(
     deps: Iterable[dg.CoercibleToAssetDep], required: Sequence[dg.AssetKey]
 ) -> list[dg.CoercibleToAssetDep]:
-    given = [dg.AssetDep.from_coercible(dep) for dep in deps]
+    # A key is written with slashes here, as everywhere in a contract.
+    keyed = (dg.AssetKey.from_user_string(dep) if isinstance(dep, str) else dep for dep in deps)
+    given = [dg.AssetDep.from_coercible(dep) for dep in keyed]
     keys = {dep.asset_key for dep in given}
     return [*given, *(key for key in required if key not in keys)]

@@ -6,7 +6,9 @@ pins it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -23,9 +25,13 @@ Body = Callable[[Any, Mapping[str, Any]], Iterator[Any]]
 def body_of(assets: dg.AssetsDefinition) -> Body:
     """Return what an asset's op computes, as a generator of events."""
     op = _op_of(assets)
-    if isinstance(op.compute_fn, DecoratedOpFunction):
-        return create_op_compute_wrapper(op)
-    return op.compute_fn
+    compute = create_op_compute_wrapper(op) if isinstance(op.compute_fn, DecoratedOpFunction) else op.compute_fn
+
+    def body(context: Any, inputs: Mapping[str, Any]) -> Iterator[Any]:
+        events = compute(context, inputs)
+        return _wait_for_each(events) if inspect.isasyncgen(events) else events
+
+    return body
 
 
 def gate_of(assets: dg.AssetsDefinition) -> Gate | None:
@@ -57,7 +63,6 @@ def put_gate(assets: dg.AssetsDefinition, gate: Gate, compute: Body) -> dg.Asset
         required_resource_keys=set(op.required_resource_keys),
         tags=op.tags,
         retry_policy=op.retry_policy,
-        code_version=op.version,
         pool=op.pool,
     )
     attributes = assets.get_attributes_dict()
@@ -65,6 +70,15 @@ def put_gate(assets: dg.AssetsDefinition, gate: Gate, compute: Body) -> dg.Asset
     attributes["check_specs_by_output_name"] = {**attributes["check_specs_by_output_name"], **checks}
     attributes["selected_asset_check_keys"] = None
     return dg.AssetsDefinition.dagster_internal_init(**attributes)
+
+
+def _wait_for_each(events: AsyncIterator[Any]) -> Iterator[Any]:
+    with asyncio.Runner() as runner:
+        while True:
+            try:
+                yield runner.run(anext(events))  # type: ignore[arg-type]
+            except StopAsyncIteration:
+                return
 
 
 def _check_spec(spec: dg.AssetSpec) -> dg.AssetCheckSpec:

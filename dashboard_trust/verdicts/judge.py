@@ -28,7 +28,7 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
     return Verdict(
         dashboard=promise.contract.key,
         partition=promise.partition,
-        readiness=_readiness(causes, late=deadline is not None and evidence.as_of >= deadline),
+        readiness=_readiness((*causes, *consequences), late=deadline is not None and evidence.as_of >= deadline),
         as_of=evidence.as_of,
         findings=causes,
         consequences=consequences,
@@ -69,7 +69,8 @@ def _examine(requirement: Requirement, promise: Promise, evidence: Evidence) -> 
     yield from _examine_load(requirement, newest, promise, evidence)
     for check in requirement.checks:
         outcome, reason, at = _examine_check(requirement, check, newest, promise.contract, evidence)
-        if outcome is not Outcome.PASSED:
+        told = outcome is Outcome.ERRORED and any(finding.reason == reason for finding in tried)
+        if outcome is not Outcome.PASSED and not told:  # a step that broke takes its checks with it
             yield _finding(requirement, outcome, reason, at, check)
 
 
@@ -146,10 +147,12 @@ def _examine_check(
         return Outcome.PENDING, "is planned and has not ended", result.at
     if not result.run_id and not contract.accept_reported:
         return Outcome.UNVERIFIED, "was reported by hand, not made by a run", result.at
-    if not _looked_at(result, newest, requirement.days, evidence):
-        return Outcome.NOT_RUN, "looked at another load than the newest one", result.at
-    if result.status == "errored":
+    looked = _looked_at(result, newest, requirement.days, evidence)
+    # A check that raised names no load: it never got to one.
+    if result.status == "errored" and (looked or result.run_id == newest.run_id or result.at >= newest.at):
         return Outcome.ERRORED, result.reason or "raised an error", result.at
+    if not looked:
+        return Outcome.NOT_RUN, "looked at another load than the newest one", result.at
     return _examine_result(result, requirement.days)
 
 
@@ -195,13 +198,13 @@ def _version(promise: Promise, evidence: Evidence) -> str:
     return join_versions(["promise", *sorted(parts)])
 
 
-def _readiness(causes: Sequence[Finding], late: bool) -> Readiness:
-    blocking = [finding for finding in causes if finding.blocks and finding.outcome.holds]
+def _readiness(findings: Sequence[Finding], late: bool) -> Readiness:
+    blocking = [finding for finding in findings if finding.blocks and finding.outcome.holds]
     if any(finding.outcome.is_wrong for finding in blocking):
         return Readiness.BLOCKED
     if blocking:
         return Readiness.DELAYED if late else Readiness.WAITING
-    return Readiness.PARTIAL if any(finding.outcome.holds for finding in causes) else Readiness.READY
+    return Readiness.PARTIAL if any(finding.outcome.holds for finding in findings) else Readiness.READY
 
 
 def _unmet_sections(promise: Promise, findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def _upstream_assets(requirements: Sequence[Requirement]) -> dict[str, set[str]]
 
     for asset in direct:
         close(asset)
-    return closed
+    return {asset: above - {asset} for asset, above in closed.items()}  # one that reads its own past is no excuse
 
 
 def places(requirements: Sequence[Requirement]) -> list[Place]:

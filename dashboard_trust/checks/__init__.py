@@ -1,0 +1,1 @@
+"""Rules of a table, measured in one scan, with an outcome for each day."""

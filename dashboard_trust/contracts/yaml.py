@@ -1,0 +1,237 @@
+"""Contracts from YAML: one per document, or a list of them.
+
+Every mistake is a `ContractError` that names the file, the line and the key. Scalars are taken as
+they are written, so that an unquoted ``08:00`` is a time (to YAML 1.1 it is the number 480).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dashboard_trust.contracts.entries import Entry, Reader, compose
+from dashboard_trust.contracts.model import (
+    DashboardContract,
+    PartitionSchedule,
+    ReadyBy,
+    RequiredAsset,
+    Section,
+)
+from dashboard_trust.errors import ContractError, nearest
+
+LARGEST_FILE = 500_000  # bytes; a contract is about a thousand
+LONGEST_WINDOW = 24 * 366 * 10.0  # hours; longer ones are mistyped
+OWNER = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|team:.+")
+
+
+def read_contracts(path: str | Path) -> tuple[DashboardContract, ...]:
+    """Read the contracts of one YAML file.
+
+    Raises:
+        ContractError: The file cannot be read, or something in it cannot be meant.
+    """
+    file = Path(path)
+    try:
+        if not file.is_file():
+            raise ContractError(f"{path}: there is no such contract file.")
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        raise ContractError(f"{path}: cannot be read: {error}.") from error
+    if len(content) > LARGEST_FILE:
+        raise ContractError(f"{path}: is larger than {LARGEST_FILE:,} bytes; split it.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ContractError(f"{path}, line {line}: is not UTF-8 text.") from error
+    return parse_contracts(text, str(path))
+
+
+def parse_contracts(text: str, source: str = "contract") -> tuple[DashboardContract, ...]:
+    """Parse contracts from YAML text; ``source`` is what errors call it.
+
+    Raises:
+        ContractError: Something in it cannot be meant.
+    """
+    entries = [entry for document in compose(text, source) for entry in document.items_or_self()]
+    if not entries:
+        raise ContractError(f"{source}: holds no contract.")
+    found: dict[str, DashboardContract] = {}
+    for entry in entries:
+        contract = _contract(entry)
+        if contract.key in found:
+            raise entry.error(f"is a second contract for {contract.key!r}; keep one")
+        found[contract.key] = contract
+    return tuple(found.values())
+
+
+def _contract(entry: Entry) -> DashboardContract:
+    return entry.build(DashboardContract, CONTRACT, required=("key", "owner"))
+
+
+def _owner(entry: Entry) -> str:
+    owner = entry.text()
+    if not OWNER.fullmatch(owner):
+        raise entry.error(f"{owner!r} is neither an e-mail address nor team:name")
+    return owner
+
+
+def _asset(entry: Entry) -> str:
+    key = entry.text()
+    if not all(part.strip() == part and part for part in key.split("/")):
+        raise entry.error(f"{key!r} is not an asset key: write its parts with slashes, as in raw/payments")
+    return key
+
+
+def _partitions(entry: Entry) -> PartitionSchedule:
+    return entry.build(PartitionSchedule, PARTITIONS, required=("schedule", "start"))
+
+
+def _ready_by(entry: Entry) -> ReadyBy:
+    return entry.build(ReadyBy, READY_BY, required=("time",))
+
+
+def _requires(entry: Entry) -> tuple[RequiredAsset, ...]:
+    required = tuple(_required_asset(item) for item in entry.items())
+    _refuse_doubles(entry, [one.asset for one in required])
+    return required
+
+
+def _required_asset(entry: Entry) -> RequiredAsset:
+    if entry.is_mapping:
+        return entry.build(RequiredAsset, REQUIRED_ASSET, required=("asset",))
+    return RequiredAsset(_asset(entry))
+
+
+def _checks(entry: Entry) -> tuple[str, ...]:
+    checks = tuple(item.text() for item in entry.items())
+    if not checks:
+        raise entry.error("names no check; leave it out to require every one")
+    _refuse_doubles(entry, checks)
+    return checks
+
+
+def _freshness(entry: Entry) -> Mapping[str, dt.timedelta]:
+    windows = {}
+    for name, window in entry.fields().items():
+        windows[name] = window.build(_window, {"fail_after_hours": _hours}, required=("fail_after_hours",))
+    return windows
+
+
+def _window(fail_after_hours: float) -> dt.timedelta:
+    return dt.timedelta(hours=fail_after_hours)
+
+
+def _hours(entry: Entry) -> float:
+    text = entry.text()
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = math.nan
+    if not 0 < hours <= LONGEST_WINDOW:
+        raise entry.error(f"{text!r} is not a number of hours above 0")
+    return hours
+
+
+def _sections(entry: Entry) -> tuple[Section, ...]:
+    sections = tuple(item.build(Section, SECTION, required=("key", "title", "assets")) for item in entry.items())
+    _refuse_doubles(entry, [section.key for section in sections])
+    return sections
+
+
+def _assets(entry: Entry) -> tuple[str, ...]:
+    assets = tuple(_asset(item) for item in entry.items())
+    if not assets:
+        raise entry.error("names no asset, so the section would stand on nothing")
+    _refuse_doubles(entry, assets)
+    return assets
+
+
+def _time(entry: Entry) -> dt.time:
+    text = entry.text()
+    try:
+        return dt.datetime.strptime(text, "%H:%M").time()
+    except ValueError as error:
+        raise entry.error(f'{text!r} is not a time of day like "08:00"') from error
+
+
+def _date(entry: Entry) -> dt.date:
+    text = entry.text()
+    try:
+        return dt.datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError as error:
+        raise entry.error(f"{text!r} is not a day like 2026-01-31") from error
+
+
+def _timezone(entry: Entry) -> str:
+    name = entry.text()
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise entry.error(f"{name!r} is not a known time zone; write one like Europe/Berlin") from error
+    return name
+
+
+def _days(entry: Entry) -> int:
+    text = entry.text()
+    if not re.fullmatch(r"[0-9]{1,3}", text):
+        raise entry.error(f"{text!r} is not a whole number of days from 0 to 999")
+    return int(text)
+
+
+def _boolean(entry: Entry) -> bool:
+    text = entry.text()
+    if text not in ("true", "false"):
+        raise entry.error(f"{text!r} is neither true nor false")
+    return text == "true"
+
+
+def _one_of(*words: str) -> Reader:
+    def read(entry: Entry) -> str:
+        text = entry.text()
+        if text not in words:
+            raise entry.error(f"{text!r} is not one of {', '.join(words)}: {nearest(text, words)}")
+        return text
+
+    return read
+
+
+def _refuse_doubles(entry: Entry, words: list[str] | tuple[str, ...]) -> None:
+    seen: set[str] = set()
+    for word in words:
+        if word in seen:
+            raise entry.error(f"names {word!r} twice")
+        seen.add(word)
+
+
+PARTITIONS: Mapping[str, Reader] = {
+    "schedule": _one_of("hourly", "daily", "weekly", "monthly"),
+    "start": _date,
+    "timezone": _timezone,
+}
+READY_BY: Mapping[str, Reader] = {"time": _time, "timezone": _timezone, "days_after_end": _days}
+REQUIRED_ASSET: Mapping[str, Reader] = {"asset": _asset, "checks": _checks}
+SECTION: Mapping[str, Reader] = {
+    "key": Entry.text,
+    "title": Entry.text,
+    "assets": _assets,
+    "when_unmet": _one_of("block", "label"),
+}
+CONTRACT: Mapping[str, Reader] = {
+    "key": _asset,
+    "title": Entry.text,
+    "url": Entry.text,
+    "owner": _owner,
+    "partitions": _partitions,
+    "ready_by": _ready_by,
+    "requires": _requires,
+    "freshness": _freshness,
+    "sections": _sections,
+    "accept_reported": _boolean,
+    "message": Entry.text,
+}

@@ -1,0 +1,102 @@
+"""The daily revenue dashboard: its contract, how it is published, and who is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+import dagster as dg
+
+from dashboard_trust.contracts.model import DashboardContract
+from dashboard_trust.contracts.yaml import read_contracts
+from dashboard_trust.demo.home import Home
+from dashboard_trust.enforcement.gated_assets import confirm, trusted_dashboard
+from dashboard_trust.evidence.names import SECTIONS, SINCE
+from dashboard_trust.incidents.deliveries import tell
+from dashboard_trust.publication.swap import Destination, publish
+from dashboard_trust.publication.tables import PublishedTable
+from dashboard_trust.readers.serving import read_serving
+from dashboard_trust.site.readiness import ReadinessWord, Reason, Serving, write_readiness
+from dashboard_trust.verdicts.verdict import Verdict
+
+KEY = dg.AssetKey(["dashboards", "daily_revenue"])
+REVENUE = PublishedTable("marts.revenue_daily", "published.revenue_daily")
+PIPELINE = PublishedTable("marts.pipeline_daily", "published.pipeline_daily")
+NOTIFY_VARIABLE = "DASHBOARD_TRUST_NOTIFY"
+
+
+def read_contract() -> DashboardContract:
+    """Read the contract that travels with the package."""
+    with resources.as_file(resources.files("dashboard_trust.demo") / "contract.yaml") as path:
+        return read_contracts(path)[0]
+
+
+def destination(home: Home) -> Destination:
+    """Return where the dashboard is published in a home."""
+    from dashboard_trust.demo.page import render_page
+
+    return Destination("dashboards/daily_revenue", home.warehouse, home.site, render_page)
+
+
+def build_dashboard(contract: DashboardContract, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Build the dashboard asset on its two marts."""
+    return trusted_dashboard(
+        contract,
+        _refresh,
+        deps=["marts/revenue_daily", "marts/pipeline_daily"],
+        partitions_def=partitions,
+        group_name="dashboards",
+        kinds={"dashboard", "duckdb"},
+        description="What finance opens at 8:00. Refreshes only because everything upstream passed.",
+    )
+
+
+def _refresh(context: dg.AssetExecutionContext, verdicts: Sequence[Verdict]) -> Mapping[str | None, Mapping[str, Any]]:
+    """Publish the tables and the page for these days; a section that is unmet keeps its last good day."""
+    days = {verdict: dt.date.fromisoformat(str(verdict.partition)) for verdict in verdicts}
+    publication = publish(
+        destination(Home.from_environment()),
+        {
+            REVENUE: list(days.values()),
+            PIPELINE: [day for verdict, day in days.items() if "pipeline" not in verdict.unmet],
+        },
+        dt.datetime.now(dt.UTC),
+        before_commit=lambda: confirm(context, verdicts),
+    )
+    return {
+        verdict.partition: {
+            "release": publication.release,
+            "readiness": str(verdict.readiness),
+            SINCE: publication.published_at.isoformat(),
+            SECTIONS: dg.MetadataValue.json(list(verdict.unmet)),
+        }
+        for verdict in verdicts
+    }
+
+
+def announce(
+    home: Home, contract: DashboardContract, instance: dg.DagsterInstance, verdicts: Sequence[Verdict]
+) -> None:
+    """Write the newest verdict beside the page, and tell the owners what changed."""
+    newest = verdicts[-1]
+    serving = read_serving(instance, KEY, None)
+    write_readiness(
+        home.site,
+        ReadinessWord(
+            dashboard=contract.key,
+            partition=newest.partition,
+            readiness=newest.readiness,
+            evaluated_at=dt.datetime.now(dt.UTC),
+            message=contract.message,
+            reasons=tuple(
+                Reason(f.asset, f.partition, f.check, str(f.outcome), f.reason, f.owner) for f in newest.causes
+            ),
+            owners=tuple(dict.fromkeys(finding.owner for finding in newest.causes)),
+            serving=Serving(str(serving.partition), serving.since) if serving else None,
+        ),
+    )
+    route = os.environ.get(NOTIFY_VARIABLE)
+    tell(instance, verdicts, {contract.key: contract}, {"*": route} if route else {})

@@ -1,0 +1,1 @@
+"""What readers see: all tables and the page of one dashboard, in one atomic step."""

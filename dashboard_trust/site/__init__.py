@@ -1,0 +1,1 @@
+"""What people read about readiness, beside or on the dashboards themselves."""

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import dagster as dg
+import pytest
+
+from dashboard_trust.contracts.model import DashboardContract, Input, RequiredAsset, Section
+from dashboard_trust.enforcement.gated_assets import gates, trust, trusted_dashboard
+from dashboard_trust.errors import ContractError, InvalidInputError
+
+DAYS = dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-03-08")
+
+
+@dg.asset(check_specs=[dg.AssetCheckSpec("complete", asset="raw"), dg.AssetCheckSpec("fresh", asset="raw")])
+def raw():
+    yield dg.MaterializeResult()
+
+
+@dg.asset(deps=["raw"], partitions_def=DAYS, owners=["team:mart"])
+def mart():
+    return None
+
+
+@dg.asset(partitions_def=DAYS)
+def deals():
+    return None
+
+
+def bind(deps=("mart", "deals"), assets=(raw, mart, deals), partitions_def=DAYS, **promises):
+    contract = DashboardContract("dash", "team:dash", **promises)
+    dash = trusted_dashboard(contract, lambda *_: None, deps=deps, partitions_def=partitions_def)
+    return gates(trust(dg.Definitions([*assets, dash])))[dg.AssetKey("dash")].binding
+
+
+def requirements(binding, instance, day="2024-03-03"):
+    return {one.asset: one for one in binding.promise(day, instance).requirements}
+
+
+def test_a_dashboard_with_nothing_upstream_is_refused():
+    with pytest.raises(ContractError, match="nothing is upstream of it"):
+        bind(deps=())
+
+
+@pytest.mark.parametrize(
+    "promises",
+    [
+        {"sections": (Section("s", "S", ("marts",)),)},
+        {"freshness": {"marts": dt.timedelta(hours=1)}},
+    ],
+)
+def test_an_asset_that_is_not_upstream_is_named_with_the_nearest(promises):
+    with pytest.raises(ContractError, match=r"'marts'.*did you mean 'mart'"):
+        bind(**promises)
+
+
+def test_a_required_asset_that_no_definition_knows_is_named():
+    """`requires` becomes a dep, and a dep nobody defines is made up by Dagster; it must not pass for known."""
+    with pytest.raises(ContractError, match=r"'marts'.*did you mean 'mart'"):
+        bind(requires=(RequiredAsset("mart"), RequiredAsset("marts")))
+
+
+def test_a_check_that_does_not_exist_is_named_with_the_nearest():
+    with pytest.raises(ContractError, match=r"no check 'complet'.*did you mean 'complete'"):
+        bind(requires=(RequiredAsset("raw", ("complet",)),))
+
+
+def test_a_cycle_is_refused_with_the_assets_on_it():
+    @dg.asset(deps=["second"])
+    def first():
+        return None
+
+    @dg.asset(deps=["first"])
+    def second():
+        return None
+
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=r"(?s)[Cc]ircular.*first|cycle"):
+        bind(deps=["first"], assets=(first, second))
+
+
+def test_by_default_everything_upstream_is_required_with_every_check(instance):
+    found = requirements(bind(), instance)
+
+    assert set(found) == {"raw", "mart", "deals"}
+    assert found["raw"].checks == ("complete", "fresh")
+    assert (found["mart"].partition, found["mart"].owner, found["raw"].owner) == ("2024-03-03", "team:mart", "team:dash")
+    assert found["mart"].inputs == (Input("raw", (None,)),)
+
+
+def test_a_contract_may_require_less_and_only_some_checks(instance):
+    found = requirements(bind(requires=(RequiredAsset("raw", ("fresh",)),)), instance)
+
+    assert set(found) == {"raw"}
+    assert found["raw"].checks == ("fresh",)
+
+
+def test_an_asset_below_a_block_and_a_label_section_blocks(instance):
+    sections = (Section("a", "A", ("mart",)), Section("b", "B", ("deals",), "label"), Section("c", "C", ("raw",), "label"))
+    found = requirements(bind(sections=sections), instance)
+
+    assert {name: (one.blocks, one.sections) for name, one in found.items()} == {
+        "raw": (True, ("a", "c")),
+        "mart": (True, ("a",)),
+        "deals": (False, ("b",)),
+    }
+
+
+def test_an_asset_in_no_section_blocks(instance):
+    found = requirements(bind(sections=(Section("b", "B", ("deals",), "label"),)), instance)
+
+    assert found["mart"].blocks
+    assert found["raw"].blocks
+
+
+def test_a_partition_is_checked_before_anything_is_asked(instance):
+    binding = bind()
+    binding.check_partition("2024-03-03", instance)
+
+    for unknown in ("2031-01-01", "yesterday", None):
+        with pytest.raises(InvalidInputError, match=r"it has 2024-03-01 to 2024-03-07"):
+            binding.check_partition(unknown, instance)
+    with pytest.raises(InvalidInputError, match="is not partitioned"):
+        bind(deps=["raw"], partitions_def=None).check_partition("2024-03-03", instance)
+
+
+def test_a_long_history_that_reads_itself_can_be_judged(instance):
+    years = dg.DailyPartitionsDefinition("2020-01-01", end_date="2024-03-08")
+    past = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
+
+    @dg.asset(partitions_def=years, deps=[dg.AssetDep("totals", partition_mapping=past)])
+    def totals():
+        return None
+
+    binding = bind(deps=["totals"], assets=(totals,), partitions_def=years)
+
+    assert len(binding.promise("2024-03-01", instance).requirements) == 1521

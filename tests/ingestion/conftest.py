@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dashboard_trust
+from dashboard_trust.ingestion.airbyte_load import StreamLoad, load
+from dashboard_trust.ingestion.airbyte_process import running_airbyte
+from dashboard_trust.ingestion.airbyte_sync import sync
+from dashboard_trust.ingestion.connections import Connection, Stream, Workspace
+from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
+from dashboard_trust.warehouses.fingerprints import Fingerprint, fingerprint
+
+DEMO = (sys.executable, "-I", "-S", str(Path(dashboard_trust.__file__).parent / "demo" / "connector.py"))
+SCRIPTED = (sys.executable, "-I", "-S", str(Path(__file__).parent / "scripted_connector.py"))
+TIME_COLUMNS = {
+    "payments": "paid_at",
+    "orders": "ordered_at",
+    "refunds": "refunded_at",
+    "customers": "created_at",
+}
+MINUTE = timedelta(minutes=1)
+
+SOURCE = {
+    "payments": "payment_id,order_id,customer_id,paid_at,amount,status\n"
+    "p1,o1,c1,2026-01-01T08:00:00Z,10.00,paid\np2,o2,c1,2026-01-02T08:00:00Z,20.00,paid\n",
+    "orders": "order_id,customer_id,ordered_at,amount,status\no1,c1,2026-01-01T07:00:00Z,10.00,paid\n",
+    "refunds": "refund_id,payment_id,refunded_at,amount\n"
+    "r1,p1,2026-01-01T09:00:00Z,1.00\nr2,p1,2026-01-02T09:00:00Z,2.00\nr3,p2,2026-01-03T09:00:00Z,3.00\n",
+    "customers": "customer_id,name,country,created_at\nc1,Ann,NL,2025-12-01T00:00:00Z\n",
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for stream, text in SOURCE.items():
+        (folder / f"{stream}.csv").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def demo(source: Path) -> Connection:
+    streams = tuple(Stream(name, {}, time_column) for name, time_column in TIME_COLUMNS.items())
+    return Connection("c-demo", "demo", DEMO, {"folder": str(source)}, streams, source.parent / "landing")
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Callable[..., Connection]:
+    def build(streams: Mapping[str, Any], name: str = "scripted", **script: Any) -> Connection:
+        selected = tuple(Stream(stream, {}, "at") for stream in streams)
+        config = {"streams": streams, **script}
+        return Connection(name, name, SCRIPTED, config, selected, tmp_path / f"landing_{name}")
+
+    return build
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> DuckDBWarehouse:
+    return DuckDBWarehouse(tmp_path / "warehouse.duckdb")
+
+
+@pytest.fixture
+def land(warehouse: DuckDBWarehouse) -> Callable[..., dict[str, StreamLoad]]:
+    """Sync a connection through a server of its own, and load it."""
+
+    def run(connection: Connection, timeout: timedelta = MINUTE) -> dict[str, StreamLoad]:
+        with running_airbyte(Workspace("w", (connection,))) as endpoint:
+            return load(warehouse, connection, sync(endpoint.workspace(), connection.id, timeout))
+
+    return run
+
+
+@pytest.fixture
+def tables(warehouse: DuckDBWarehouse) -> Callable[[], dict[str, Fingerprint]]:
+    """Every table of the warehouse with its fingerprint."""
+
+    def look() -> dict[str, Fingerprint]:
+        with warehouse.connect("test") as db:
+            found = db.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
+            return {name: fingerprint(db, name) for (name,) in found}
+
+    return look
+
+
+@pytest.fixture
+def gone() -> Callable[[int], bool]:
+    """Whether a process ends within some seconds (one that only waits to be reaped has ended)."""
+
+    def look(pid: int) -> bool:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+            except (FileNotFoundError, ProcessLookupError):
+                return True
+            if state == "Z":
+                return True
+            time.sleep(0.05)
+        return False
+
+    return look

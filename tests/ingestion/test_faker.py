@@ -1,0 +1,56 @@
+"""A connector that we did not write: airbyte-source-faker in an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dashboard_trust.ingestion.connections import Connection, Stream
+
+REQUIREMENT = "airbyte-source-faker==7.2.1"
+PATIENCE = timedelta(minutes=3)
+
+
+@pytest.fixture(scope="module")
+def faker(tmp_path_factory) -> str:
+    kept = os.environ.get("DASHBOARD_TRUST_FAKER_VENV")
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("faker") / "venv"
+    program = folder / "bin" / "source-faker"
+    if not program.exists():
+        python = str(folder / "bin" / "python")
+        if shutil.which("uv"):
+            subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, folder], check=True)
+            subprocess.run(["uv", "pip", "install", "--quiet", "--python", python, REQUIREMENT], check=True)
+        else:
+            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", REQUIREMENT], check=True)
+    return str(program)
+
+
+@pytest.mark.faker
+@pytest.mark.timeout(900)
+def test_the_real_faker_is_landed_in_full(faker, land, tmp_path):
+    config = {"count": 100, "seed": 7, "parallelism": 1, "always_updated": False}
+    streams = (
+        Stream("users", {}, "created_at"),
+        Stream("products", {}, "created_at", columns=("id", "make", "year", "price", "created_at")),
+    )
+    connection = Connection("c-faker", "faker", (faker,), config, streams, tmp_path / "landing")
+
+    first, second = land(connection, PATIENCE), land(connection, PATIENCE)
+
+    assert first["users"].rows == 100
+    assert first["products"].rows == 100
+    assert list(first["products"].columns) == ["id", "make", "year", "price", "created_at"]
+    assert first["users"].columns["id"] == "BIGINT"
+    assert first["users"].columns["address"] == "JSON"
+    assert sum(day.rows for day in first["users"].days.values()) == 100
+    assert "" not in first["users"].days
+    # Its users carry the time of the read; the selected columns of its products do not.
+    assert second["products"] == first["products"]

@@ -1,0 +1,389 @@
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from dashboard_trust.contracts.model import (
+    DashboardContract,
+    Input,
+    Period,
+    Promise,
+    ReadyBy,
+    Requirement,
+    Section,
+)
+from dashboard_trust.evidence.facts import Attempt, CheckResult, DayResult, Evidence, Materialization
+from dashboard_trust.verdicts.judge import judge
+from dashboard_trust.verdicts.verdict import Outcome, Readiness
+
+DAY, NEXT = "2026-01-01", "2026-01-02"
+PERIOD = Period(dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.datetime(2026, 1, 2, tzinfo=dt.UTC))
+EARLY = dt.datetime(2026, 1, 2, 7, tzinfo=dt.UTC)
+LATE = dt.datetime(2026, 1, 2, 8, tzinfo=dt.UTC)
+READY_BY = ReadyBy(dt.time(8))
+
+RAW = Requirement("raw", None, "team:raw", days=(DAY,), checks=("complete",))
+MART = Requirement("mart", DAY, "team:mart", inputs=(Input("raw", (None,), (DAY,)),), checks=("unique",))
+RAW_LOAD = Materialization("raw", None, 10, EARLY, "run-raw", "event 10", days={DAY: "a", NEXT: "b"})
+MART_LOAD = Materialization("mart", DAY, 20, EARLY, "run-mart", "event 20", consumed={"raw": "a"})
+RAW_CHECK = CheckResult("raw", "complete", None, "passed", EARLY, "run-raw", target_id=10)
+MART_CHECK = CheckResult("mart", "unique", DAY, "passed", EARLY, "run-mart", target_id=20)
+
+
+def promise(*requirements, period=PERIOD, **contract):
+    contract.setdefault("ready_by", READY_BY)
+    return Promise(DashboardContract("dash", "team:dash", **contract), DAY, period, requirements or (RAW, MART))
+
+
+def evidence(*facts, as_of=EARLY, earlier=(), unreadable=""):
+    """Evidence from facts of any kind; a later one takes the place of an earlier one."""
+    loads = {(f.asset, f.partition): f for f in facts if isinstance(f, Materialization)}
+    return Evidence(
+        as_of=as_of,
+        materializations=loads,
+        earlier={f.storage_id: f for f in (*loads.values(), *earlier)},
+        attempts={(f.asset, f.partition): f for f in facts if isinstance(f, Attempt)},
+        checks={(f.asset, f.check, f.partition): f for f in facts if isinstance(f, CheckResult)},
+        unreadable=unreadable,
+    )
+
+
+def good(*others, **kwargs):
+    return evidence(RAW_LOAD, MART_LOAD, RAW_CHECK, MART_CHECK, *others, **kwargs)
+
+
+def outcomes(verdict):
+    return [(finding.asset, finding.check, finding.outcome) for finding in verdict.findings]
+
+
+def attempt(asset="mart", partition=DAY, state="failed", **kwargs):
+    return Attempt(asset, partition, 30, "run-later", EARLY, state, **kwargs)
+
+
+def test_requiring_nothing_is_unknown():
+    nothing = Promise(DashboardContract("dash", "team:dash"), DAY, PERIOD, ())
+
+    verdict = judge(nothing, good())
+
+    assert verdict.readiness is Readiness.UNKNOWN
+    assert verdict.holds
+
+
+def test_unreadable_evidence_is_unknown_however_good_the_rest_looks():
+    verdict = judge(promise(), good(unreadable="disk full"))
+
+    assert verdict.readiness is Readiness.UNKNOWN
+    assert "disk full" in verdict.findings[0].reason
+
+
+def test_without_any_fact_nothing_is_published():
+    verdict = judge(promise(), evidence())
+
+    assert verdict.readiness is Readiness.WAITING
+    assert outcomes(verdict) == [("raw", None, Outcome.MISSING)]
+    assert [finding.asset for finding in verdict.consequences] == ["mart"]
+
+
+def test_everything_met_is_ready():
+    verdict = judge(promise(), good())
+
+    assert verdict.readiness is Readiness.READY
+    assert verdict.findings == verdict.consequences == ()
+
+
+@pytest.mark.parametrize(("as_of", "readiness"), [(EARLY, Readiness.WAITING), (LATE, Readiness.DELAYED)])
+def test_missing_is_waiting_until_the_promised_moment_and_delayed_from_it_on(as_of, readiness):
+    assert judge(promise(), evidence(RAW_LOAD, RAW_CHECK, as_of=as_of)).readiness is readiness
+
+
+def test_without_a_promised_moment_missing_never_becomes_delayed():
+    verdict = judge(promise(ready_by=None), evidence(as_of=LATE + dt.timedelta(days=90)))
+
+    assert verdict.readiness is Readiness.WAITING
+
+
+def test_what_is_wrong_is_blocked_even_before_the_promised_moment():
+    failed = replace(RAW_CHECK, status="failed", reason="half missing")
+
+    verdict = judge(promise(), good(failed))
+
+    assert verdict.readiness is Readiness.BLOCKED
+    assert outcomes(verdict) == [("raw", "complete", Outcome.FAILED)]
+    assert verdict.findings[0].reason == "half missing"
+    assert verdict.findings[0].owner == "team:raw"
+
+
+@pytest.mark.parametrize(
+    ("check", "outcome", "readiness"),
+    [
+        (replace(MART_CHECK, status="failed"), Outcome.FAILED, Readiness.BLOCKED),
+        (replace(MART_CHECK, status="errored", reason="boom"), Outcome.ERRORED, Readiness.BLOCKED),
+        (replace(MART_CHECK, status="errored", target_id=None), Outcome.ERRORED, Readiness.BLOCKED),
+        (replace(MART_CHECK, status="pending"), Outcome.PENDING, Readiness.WAITING),
+        (replace(MART_CHECK, status="skipped"), Outcome.NOT_RUN, Readiness.WAITING),
+        (replace(MART_CHECK, run_id=""), Outcome.UNVERIFIED, Readiness.BLOCKED),
+        (replace(MART_CHECK, target_id=19), Outcome.NOT_RUN, Readiness.WAITING),
+        (replace(MART_CHECK, target_id=None), Outcome.NOT_RUN, Readiness.WAITING),
+    ],
+)
+def test_a_check_that_did_not_pass_on_this_version_holds(check, outcome, readiness):
+    verdict = judge(promise(), good(check))
+
+    assert (outcomes(verdict), verdict.readiness) == ([("mart", "unique", outcome)], readiness)
+
+
+def test_a_check_that_never_ran_holds():
+    verdict = judge(promise(), evidence(RAW_LOAD, MART_LOAD, RAW_CHECK))
+
+    assert outcomes(verdict) == [("mart", "unique", Outcome.NOT_RUN)]
+
+
+def test_a_failed_check_of_severity_warn_is_told_and_does_not_hold():
+    verdict = judge(promise(), good(replace(MART_CHECK, status="failed", warns=True)))
+
+    assert outcomes(verdict) == [("mart", "unique", Outcome.WARNED)]
+    assert verdict.readiness is Readiness.READY
+    assert verdict.causes == ()
+
+
+def test_a_check_of_severity_warn_that_raised_holds():
+    verdict = judge(promise(), good(replace(MART_CHECK, status="errored", warns=True)))
+
+    assert verdict.readiness is Readiness.BLOCKED
+
+
+def test_a_pass_on_an_older_load_does_not_count():
+    reloaded = replace(RAW_LOAD, storage_id=11, version="event 11", days={DAY: "changed", NEXT: "b"})
+    mart = replace(MART_LOAD, consumed={"raw": "changed"})
+
+    verdict = judge(promise(), good(reloaded, mart, earlier=[RAW_LOAD]))
+
+    assert outcomes(verdict) == [("raw", "complete", Outcome.NOT_RUN)]
+
+
+def test_a_pass_on_an_older_load_counts_where_the_day_is_unchanged():
+    reloaded = replace(RAW_LOAD, storage_id=11, version="event 11", days={DAY: "a", NEXT: "changed"})
+
+    assert judge(promise(), good(reloaded, earlier=[RAW_LOAD])).readiness is Readiness.READY
+
+
+def test_a_failure_on_an_older_load_stays_where_the_day_is_unchanged():
+    reloaded = replace(RAW_LOAD, storage_id=11, version="event 11")
+
+    verdict = judge(promise(), good(reloaded, replace(RAW_CHECK, status="failed"), earlier=[RAW_LOAD]))
+
+    assert outcomes(verdict) == [("raw", "complete", Outcome.FAILED)]
+
+
+def test_a_check_without_target_counts_only_for_what_its_own_run_had_loaded_before_it():
+    before = replace(MART_CHECK, target_id=None, storage_id=19)
+    after = replace(MART_CHECK, target_id=None, storage_id=21)
+
+    assert judge(promise(), good(before)).holds
+    assert judge(promise(), good(replace(after, run_id="run-other"))).holds
+    assert not judge(promise(), good(after)).holds
+
+
+def test_a_check_that_does_not_name_the_day_has_not_looked_at_it():
+    verdict = judge(promise(), good(replace(RAW_CHECK, days={NEXT: DayResult(True)})))
+
+    assert outcomes(verdict) == [("raw", "complete", Outcome.NOT_RUN)]
+    assert DAY in verdict.findings[0].reason
+
+
+def test_a_check_that_fails_for_another_day_does_not_hold_this_one():
+    days = {DAY: DayResult(True), NEXT: DayResult(False, "half missing")}
+
+    assert not judge(promise(), good(replace(RAW_CHECK, status="failed", days=days))).holds
+
+
+@pytest.mark.parametrize("status", ["passed", "failed"])
+def test_a_day_that_failed_holds_whatever_the_check_says_as_a_whole(status):
+    days = {DAY: DayResult(False, "half missing"), NEXT: DayResult(True)}
+
+    verdict = judge(promise(), good(replace(RAW_CHECK, status=status, days=days)))
+
+    assert outcomes(verdict) == [("raw", "complete", Outcome.FAILED)]
+    assert verdict.findings[0].reason == f"{DAY}: half missing"
+
+
+def test_a_check_as_a_whole_answers_for_a_partition_only_if_the_partition_has_none_of_its_own():
+    whole = replace(MART_CHECK, partition=None)
+
+    assert not judge(promise(), evidence(RAW_LOAD, MART_LOAD, RAW_CHECK, whole)).holds
+    assert judge(promise(), good(whole, replace(MART_CHECK, status="failed"))).holds
+
+
+@pytest.mark.parametrize("days", [{}, {NEXT: "b"}])
+def test_a_load_without_rows_for_the_day_is_missing_and_not_empty_but_good(days):
+    verdict = judge(promise(), good(replace(RAW_LOAD, days=days)))
+
+    assert verdict.readiness is Readiness.WAITING
+    assert outcomes(verdict)[0] == ("raw", None, Outcome.MISSING)
+
+
+def test_a_consumer_of_an_older_version_is_outdated():
+    verdict = judge(promise(), good(replace(MART_LOAD, consumed={"raw": "older"})))
+
+    assert outcomes(verdict) == [("mart", None, Outcome.OUTDATED)]
+    assert verdict.readiness is Readiness.WAITING
+
+
+def test_finishing_after_a_reload_does_not_make_a_consumer_current():
+    consumer = replace(MART_LOAD, consumed={}, planned_id=9)
+
+    assert outcomes(judge(promise(), good(consumer))) == [("mart", None, Outcome.OUTDATED)]
+    assert not judge(promise(), good(replace(consumer, planned_id=11))).holds
+
+
+def test_a_consumer_that_recorded_nothing_and_was_never_planned_is_outdated():
+    assert outcomes(judge(promise(), good(replace(MART_LOAD, consumed={})))) == [("mart", None, Outcome.OUTDATED)]
+
+
+def test_a_pointer_to_an_older_load_is_current_only_where_the_day_is_unchanged():
+    consumer = replace(MART_LOAD, consumed={}, pointers={"raw": 5})
+    same = replace(RAW_LOAD, storage_id=5, days={DAY: "a", NEXT: "older"})
+    other = replace(RAW_LOAD, storage_id=5, days={DAY: "older", NEXT: "b"})
+
+    assert not judge(promise(), good(consumer, earlier=[same])).holds
+    assert judge(promise(), good(consumer, earlier=[other])).holds
+    assert judge(promise(), good(consumer)).holds
+
+
+def test_a_pointer_of_a_range_run_proves_nothing():
+    consumer = replace(MART_LOAD, consumed={}, pointers={"raw": 10}, in_range=True, planned_id=9)
+
+    assert outcomes(judge(promise(), good(consumer))) == [("mart", None, Outcome.OUTDATED)]
+
+
+def test_within_one_run_the_upstream_must_have_come_first():
+    upstream = replace(RAW_LOAD, run_id="run-mart")
+
+    assert not judge(promise(), good(upstream, replace(MART_LOAD, consumed={}))).holds
+    assert judge(promise(), good(replace(upstream, storage_id=21), replace(MART_LOAD, consumed={}))).holds
+
+
+def test_an_age_equal_to_the_window_is_overdue():
+    window = dt.timedelta(hours=4)
+    fresh = promise(freshness={"raw": window})
+
+    at_limit = judge(fresh, good(replace(RAW_LOAD, at=EARLY - window)))
+    within = judge(fresh, good(replace(RAW_LOAD, at=EARLY - window + dt.timedelta(microseconds=1))))
+
+    assert outcomes(at_limit) == [("raw", None, Outcome.OVERDUE)]
+    assert at_limit.readiness is Readiness.WAITING
+    assert within.readiness is Readiness.READY
+
+
+def test_a_load_reported_by_hand_is_unverified_unless_the_contract_accepts_it():
+    reported = good(replace(RAW_LOAD, run_id=""))
+
+    assert outcomes(judge(promise(), reported)) == [("raw", None, Outcome.UNVERIFIED)]
+    assert judge(promise(), reported).readiness is Readiness.BLOCKED
+    assert not judge(promise(accept_reported=True), reported).holds
+
+
+def test_a_newer_attempt_that_broke_spoils_what_is_there():
+    verdict = judge(promise(), good(attempt(reason="no such column")))
+
+    assert outcomes(verdict) == [("mart", None, Outcome.ERRORED)]
+    assert verdict.findings[0].reason == "no such column"
+    assert verdict.readiness is Readiness.BLOCKED
+
+
+def test_a_run_that_has_not_delivered_yet_is_pending():
+    assert outcomes(judge(promise(), good(attempt(state="running")))) == [("mart", None, Outcome.PENDING)]
+
+
+def test_an_attempt_of_a_model_that_was_held_or_never_reached_is_no_error_of_its_own():
+    assert not judge(promise(), good(attempt(held=True))).holds
+    assert not judge(promise(), good(attempt(state="not_started"))).holds
+
+
+def test_an_attempt_never_reached_is_an_error_where_nothing_else_tells():
+    verdict = judge(promise(), good(attempt("raw", None, state="not_started", reason="sync failed")))
+
+    assert outcomes(verdict)[0] == ("raw", None, Outcome.ERRORED)
+
+
+def test_a_held_attempt_does_not_stand_in_for_a_missing_partition():
+    verdict = judge(promise(), evidence(RAW_LOAD, RAW_CHECK, attempt(held=True)))
+
+    assert outcomes(verdict) == [("mart", None, Outcome.MISSING)]
+
+
+def sections(revenue="block", pipeline="label"):
+    return (Section("revenue", "Revenue", ("mart",), revenue), Section("pipeline", "Pipeline", ("deals",), pipeline))
+
+
+DEALS = Requirement("deals", DAY, "team:crm", sections=("pipeline",), blocks=False)
+DEALS_LOAD = Materialization("deals", DAY, 40, EARLY, "run-deals", "event 40")
+
+
+def test_a_labelled_section_that_is_unmet_makes_the_rest_partial():
+    verdict = judge(promise(RAW, MART, DEALS, sections=sections()), good())
+
+    assert verdict.readiness is Readiness.PARTIAL
+    assert not verdict.holds
+    assert verdict.unmet == ("pipeline",)
+    assert outcomes(verdict) == [("deals", None, Outcome.MISSING)]
+
+
+def test_a_labelled_section_never_excuses_one_that_blocks():
+    verdict = judge(promise(RAW, MART, DEALS, sections=sections()), evidence(RAW_LOAD, RAW_CHECK, DEALS_LOAD))
+
+    assert verdict.readiness is Readiness.WAITING
+
+
+def test_with_every_section_met_it_is_ready():
+    verdict = judge(promise(RAW, MART, DEALS, sections=sections()), good(DEALS_LOAD))
+
+    assert (verdict.readiness, verdict.unmet) == (Readiness.READY, ())
+
+
+def test_a_failure_in_a_labelled_section_is_partial_and_never_shown_as_ready():
+    checked = replace(DEALS, checks=("amounts",))
+    failed = CheckResult("deals", "amounts", DAY, "failed", EARLY, "run-deals", target_id=40)
+
+    verdict = judge(promise(RAW, MART, checked, sections=sections()), good(DEALS_LOAD, failed))
+
+    assert (verdict.readiness, verdict.unmet) == (Readiness.PARTIAL, ("pipeline",))
+
+
+def test_a_blocking_asset_below_a_labelled_one_still_holds():
+    shared = replace(MART, inputs=(Input("deals", (DAY,)),), sections=("revenue",))
+    behind = replace(MART_LOAD, consumed={"deals": "older"})
+
+    verdict = judge(promise(shared, DEALS, sections=sections()), evidence(behind, MART_CHECK))
+
+    # The labelled input is missing and the blocking one has nothing wrong of its own but its checks.
+    assert verdict.unmet == ("pipeline",)
+    assert judge(promise(shared, DEALS, sections=sections()), evidence()).holds
+
+
+def test_an_asset_that_reads_its_own_past_does_not_excuse_itself():
+    itself = Requirement("totals", DAY, "team:mart", inputs=(Input("totals", ("2025-12-31",)),))
+
+    verdict = judge(promise(itself), evidence())
+
+    assert verdict.holds
+    assert outcomes(verdict) == [("totals", None, Outcome.MISSING)]
+
+
+def test_the_version_changes_with_any_required_version_and_with_nothing_else():
+    before = judge(promise(), good()).version
+    reloaded = replace(RAW_LOAD, storage_id=11, version="event 11", days={DAY: "a", NEXT: "changed"})
+    changed = replace(RAW_LOAD, days={DAY: "changed"})
+
+    assert judge(promise(), good(reloaded, as_of=LATE)).version == before
+    assert judge(promise(), good(changed)).version != before
+    assert judge(promise(), good(replace(MART_LOAD, version="event 99"))).version != before
+
+
+def test_what_the_dashboard_consumes_is_told_with_its_versions():
+    asked = Promise(DashboardContract("dash", "team:dash"), DAY, PERIOD, (RAW, MART), (Input("mart", (DAY,)),))
+
+    assert judge(asked, good()).consumed == (("mart", "event 20"),)
+    assert judge(asked, evidence(RAW_LOAD)).consumed == ()
