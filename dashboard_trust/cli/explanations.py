@@ -120,7 +120,10 @@ def _block(title: str, lines: Sequence[RenderableType]) -> Iterator[RenderableTy
 
 def _grounds_table(grounds: Sequence[Ground]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for name in ("asset", "partition", "newest load", "version"):
+    # Where it is tight the version gives way, since nobody looks an asset up by half a name.
+    widest = max(len(ground.requirement.asset) for ground in grounds)
+    table.add_column("asset", overflow="fold", header_style="dim", min_width=min(widest, 30))
+    for name in ("partition", "newest load", "version"):
         table.add_column(name, overflow="fold", header_style="dim")
     for ground in grounds:
         loaded = moment(ground.newest.at) if ground.newest else "never"

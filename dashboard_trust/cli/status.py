@@ -53,10 +53,11 @@ def _report(location: Location, every: bool) -> Answer:
                 gate, project.instance, partitions_of(gate, project.instance, every=every), now
             )
         ]
-    return Answer([describe(standing) for standing in standings], _render(standings))
+    return Answer([describe(standing) for standing in standings], render_standings(standings))
 
 
-def _render(standings: list[Standing]) -> RenderableType:
+def render_standings(standings: list[Standing]) -> RenderableType:
+    """Return a row per standing: its readiness, what is shown, and the first causes."""
     from rich.table import Table
     from rich.text import Text
 

@@ -45,14 +45,15 @@ def load_gates(target: Target) -> dict[str, Gate]:
     """
     try:
         definitions = _find_definitions(_import(target), target)
-        dg.Definitions.validate_loadable(definitions)
-        found = gates(definitions)
     except DashboardTrustError:
         raise
-    except dg.DagsterInvalidDefinitionError as error:
-        raise InvalidInputError(f"The definitions in {target} do not fit together: {error}") from error
     except (Exception, SystemExit) as error:
         raise DashboardTrustError(f"{target} could not be loaded: {type(error).__name__}: {error}") from error
+    try:
+        dg.Definitions.validate_loadable(definitions)  # finds cycles, too
+        found = gates(definitions)
+    except Exception as error:
+        raise InvalidInputError(f"The definitions in {target} do not fit together: {error}") from error
     return {key.to_user_string(): gate for key, gate in found.items() if gate.is_dashboard}
 
 

@@ -10,10 +10,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 from filelock import FileLock, Timeout
 
+from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.demo import days as demo_days
 from dashboard_trust.demo.crm import KEY as CRM
 from dashboard_trust.demo.crm import read_new_arrivals
@@ -26,6 +28,7 @@ from dashboard_trust.enforcement.gate import Gate, Standing
 from dashboard_trust.enforcement.gated_assets import gates
 from dashboard_trust.errors import HomeError, WarehouseBusyError
 from dashboard_trust.publication.swap import repair
+from dashboard_trust.readers.serving import Serving, read_serving
 from dashboard_trust.verdicts.verdict import Verdict
 
 Report = Callable[[str], None]
@@ -41,7 +44,9 @@ LOCK_SECONDS = 60
 class DemoResult:
     """What became of one day: its verdict, and whether it is what readers see now."""
 
+    contract: DashboardContract
     verdict: Verdict
+    serving: Serving | None
     published: bool
 
 
@@ -52,7 +57,7 @@ def run_demo(home: Home, as_of: dt.date, report: Report) -> DemoResult:
         WarehouseBusyError: Another process holds the warehouse; what failed by it is on record.
     """
     demo_days.ask_for(home, as_of)
-    with _sole_use(home), dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+    with sole_use(home.path), dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         _bury_dead_runs(instance)
         return _Chain(home, instance, as_of.isoformat(), report).run()
 
@@ -78,7 +83,8 @@ class _Chain:
         verdict = self._announce()
         if self.busy:
             raise WarehouseBusyError(self.busy)
-        return DemoResult(verdict, published and not verdict.holds)
+        contract, serving = self.dashboard.contract, read_serving(self.instance, DASHBOARD, None)
+        return DemoResult(contract, verdict, serving, published and not verdict.holds)
 
     def _days(self) -> list[str]:
         """The two weeks up to the day, and whatever was published before them."""
@@ -200,13 +206,17 @@ FINISHED = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, 
 
 
 @contextmanager
-def _sole_use(home: Home) -> Iterator[None]:
-    """Let one demo at a time work in a home; the lock dies with its process."""
-    lock = FileLock(home.path / "demo.lock")
+def sole_use(folder: Path) -> Iterator[None]:
+    """Let one demo at a time work in a home; the lock dies with its process.
+
+    Raises:
+        HomeError: Another one is at work for longer than a minute.
+    """
+    lock = FileLock(folder / "demo.lock")
     try:
         lock.acquire(timeout=LOCK_SECONDS)
     except Timeout:
-        raise HomeError(f"Another demo is at work in {home.path}. Wait for it to end, and run this again.") from None
+        raise HomeError(f"Another demo is at work in {folder}. Wait for it to end, and run this again.") from None
     try:
         yield
     finally:

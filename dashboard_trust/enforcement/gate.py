@@ -117,6 +117,9 @@ class Gate:
                     metadata=describe_verdict(verdict),
                 )
             yield dg.Output(None, output_name=spec.get_python_identifier())
+        if held and not any(key.name == GATE_CHECK for key in context.selected_asset_check_keys):
+            # A step that allows subsets can be run without its check; held, it must not end in success.
+            raise dg.Failure(_describe(held[0], held), allow_retries=False)
 
 
 def record_consumed(context: dg.AssetExecutionContext, verdicts: Mapping[str | None, Verdict]) -> None:

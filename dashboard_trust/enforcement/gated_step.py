@@ -73,12 +73,14 @@ def put_gate(assets: dg.AssetsDefinition, gate: Gate, compute: Body) -> dg.Asset
 
 
 def _wait_for_each(events: AsyncIterator[Any]) -> Iterator[Any]:
+    end = object()
+
+    async def following() -> Any:
+        return await anext(events, end)
+
     with asyncio.Runner() as runner:
-        while True:
-            try:
-                yield runner.run(anext(events))  # type: ignore[arg-type]
-            except StopAsyncIteration:
-                return
+        while (event := runner.run(following())) is not end:
+            yield event
 
 
 def _check_spec(spec: dg.AssetSpec) -> dg.AssetCheckSpec:

@@ -163,8 +163,9 @@ def _examine_result(result: CheckResult, days: Sequence[str]) -> tuple[Outcome, 
         return (Outcome.PASSED, "", result.at) if result.status == "passed" else (wrong, reason, result.at)
     failed = [day for day in days if day in result.days and not result.days[day].passed]
     if failed:
-        reasons = (f"{day}: {result.days[day].reason or 'failed'}" for day in failed)
-        return wrong, "; ".join(reasons), result.at
+        reasons = {day: result.days[day].reason or "failed" for day in failed}
+        told = reasons.values() if len(days) == 1 else (f"{day}: {reason}" for day, reason in reasons.items())
+        return wrong, "; ".join(told), result.at
     unseen = [day for day in days if day not in result.days]
     if unseen:
         # Missing is never good: a check that does not name the day has not looked at it.

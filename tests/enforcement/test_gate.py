@@ -100,7 +100,7 @@ def test_a_held_run_is_never_launched_again_where_broken_ones_are(retrying, run,
     def raw():
         raise ValueError("broken")
 
-    dash = trusted_dashboard(DashboardContract("dash", "o"), lambda *_: refreshed.append(1), deps=["raw"])
+    dash = trusted_dashboard(DashboardContract("dash", "team:o"), lambda *_: refreshed.append(1), deps=["raw"])
     defs = trust(dg.Definitions([raw, dash]))
     held, broken = run(defs, "dash", instance=retrying), run(defs, "raw", instance=retrying)
     records = {record.dagster_run.run_id: record for record in retrying.get_run_records()}

@@ -1,5 +1,6 @@
 # No `from __future__ import annotations`: Dagster reads the annotations of assets, and as strings refuses them.
 import asyncio
+import time
 from typing import Any
 
 import dagster as dg
@@ -15,6 +16,7 @@ CALLS: list[Any] = []
 @pytest.fixture(autouse=True)
 def _no_calls_yet():
     CALLS.clear()
+    BAD.clear()
 
 
 class Limit(dg.Config):
@@ -25,9 +27,13 @@ class Source(dg.ConfigurableResource):
     rows: int
 
 
-@dg.asset
+BAD: set[str] = set()
+
+
+@dg.asset(check_specs=[dg.AssetCheckSpec("complete", asset="raw")])
 def raw():
-    return 1
+    yield dg.Output(1)
+    yield dg.AssetCheckResult(check_name="complete", passed="raw" not in BAD)
 
 
 @dg.asset(deps=["raw"])
@@ -118,10 +124,14 @@ def test_any_asset_is_held_without_its_body_and_let_through_with_it(subject, run
     defs = defs_of(trusted(subject))
     keys = sorted(key.to_user_string() for key in subject.keys)
 
+    BAD.add("raw")
+    run(defs, "raw")
+
     assert is_held(run(defs, *keys))
     assert CALLS == []
     assert not any(instance.get_latest_materialization_event(key) for key in subject.keys)
 
+    BAD.clear()
     run(defs, "raw")
 
     assert run(defs, *keys).success
@@ -236,8 +246,9 @@ def test_leaving_the_check_out_is_refused():
     selection = dg.AssetSelection.assets("without_context").without_checks()
     defs = trust(dg.Definitions([raw, trusted(without_context)], jobs=[dg.define_asset_job("refresh", selection)]))
 
-    with pytest.raises(dg.DagsterInvalidSubsetError):
+    with pytest.raises(dg.DagsterInvalidDefinitionError) as error:
         defs.resolve_job_def("refresh")
+    assert isinstance(error.value.__cause__, dg.DagsterInvalidSubsetError)
 
 
 def test_leaving_the_check_of_a_step_with_subsets_out_lets_nothing_through_and_is_no_success(instance):
@@ -317,7 +328,7 @@ def test_a_graph_and_a_source_are_refused():
 def test_a_dashboard_outside_a_run_is_not_refreshed():
     dash = trusted_dashboard(DashboardContract("dash", "team:dash"), lambda *_: CALLS.append("refresh"), deps=["raw"])
 
-    with pytest.raises(Exception, match=r"[Cc]ontext|gate"):
+    with pytest.raises(Exception, match="directly invoke"):
         list(dash())
     assert CALLS == []
 
@@ -351,7 +362,8 @@ def test_another_check_that_runs_beside_the_dashboard_is_waited_for_or_holds(run
 
     @dg.asset_check(asset="raw")
     def slow():
-        return dg.AssetCheckResult(passed=False)
+        time.sleep(0.1)
+        return dg.AssetCheckResult(passed=True)
 
     dash = trusted_dashboard(
         DashboardContract("dash", "team:dash"), lambda *_: CALLS.append("refresh"), deps=["raw"]
@@ -359,6 +371,4 @@ def test_another_check_that_runs_beside_the_dashboard_is_waited_for_or_holds(run
     defs = trust(dg.Definitions([raw, dash], asset_checks=[slow]))
 
     assert is_held(run(defs, "raw", "dash"))
-    job = defs.resolve_implicit_global_asset_job_def()
-    assert job.asset_layer.asset_graph.asset_check_keys
     assert CALLS == []
