@@ -123,10 +123,10 @@ def _grounds_table(grounds: Sequence[Ground]) -> Table:
     # Where it is tight the version gives way, since nobody looks an asset up by half a name.
     widest = max(len(ground.requirement.asset) for ground in grounds)
     table.add_column("asset", overflow="fold", header_style="dim", min_width=min(widest, 30))
-    for name in ("partition", "newest load", "version"):
+    for name in ("partition", "newest load (UTC)", "version"):
         table.add_column(name, overflow="fold", header_style="dim")
     for ground in grounds:
-        loaded = moment(ground.newest.at) if ground.newest else "never"
+        loaded = f"{ground.newest.at:%Y-%m-%d %H:%M}" if ground.newest else "never"
         cells = (ground.requirement.asset, ground.partition or "", loaded, ground.version or "")
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table

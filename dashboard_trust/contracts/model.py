@@ -30,7 +30,7 @@ class ReadyBy:
         """Refuse what cannot be a moment."""
         try:
             ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ContractError(f"ready_by: {self.timezone!r} is not a known time zone.") from error
         if self.days_after_end < 0:
             raise ContractError("ready_by: days_after_end cannot be negative.")

@@ -19,7 +19,7 @@ from dashboard_trust.incidents.deliveries import tell
 from dashboard_trust.publication.swap import Destination, publish
 from dashboard_trust.publication.tables import PublishedTable
 from dashboard_trust.readers.serving import read_serving
-from dashboard_trust.site.readiness import ReadinessWord, Reason, Serving, write_readiness
+from dashboard_trust.site.readiness import ReadinessWord, Reason, write_readiness
 from dashboard_trust.verdicts.verdict import Verdict
 
 KEY = dg.AssetKey(["dashboards", "daily_revenue"])
@@ -95,7 +95,7 @@ def announce(
                 Reason(f.asset, f.partition, f.check, str(f.outcome), f.reason, f.owner) for f in newest.causes
             ),
             owners=tuple(dict.fromkeys(finding.owner for finding in newest.causes)),
-            serving=Serving(str(serving.partition), serving.since) if serving else None,
+            serving=serving,
         ),
     )
     route = os.environ.get(NOTIFY_VARIABLE)

@@ -51,15 +51,15 @@ def _read(instance: dg.DagsterInstance, promises: Sequence[Promise], as_of: dt.d
         referred = _referred(materializations.values(), results.values()) - set(parsed)
         earlier = {row.storage_id: parse_materialization(row, {}) for row in tables.bodies(referred).values()}
         open_plans = _open_plans(plans, materializations)
-        held = tables.held_places({row.run_id for row in open_plans.values()})
-    pending = {result.run_id for result in results.values() if result.status == "pending"}
+        pending = {result.run_id for result in results.values() if result.status == "pending"}
+        held = tables.held_places({row.run_id for row in open_plans.values()} | pending)
     runs = read_runs(instance, {row.run_id for row in open_plans.values()} | pending)
     return Evidence(
         as_of=as_of,
         materializations=materializations,
         earlier={**parsed, **earlier},
         attempts={place: _attempt(place, row, runs, held) for place, row in open_plans.items()},
-        checks={key: _resolve(result, runs, checks[key].step_key) for key, result in results.items()},
+        checks={key: _resolve(result, runs, held, checks[key].step_key) for key, result in results.items()},
     )
 
 
@@ -105,12 +105,15 @@ def _attempt(place: Place, row: Row, runs: dict[str, RunFacts], held: set[tuple[
     )
 
 
-def _resolve(result: CheckResult, runs: dict[str, RunFacts], step_key: str | None) -> CheckResult:
+def _resolve(
+    result: CheckResult, runs: dict[str, RunFacts], held: set[tuple[str, str, str | None]], step_key: str | None
+) -> CheckResult:
     """Turn a planned check of a run that has ended into what became of it."""
     run = runs.get(result.run_id)
     if result.status != "pending" or (run is not None and run.unfinished):
         return result
-    failed = run is not None and step_key in run.failures
+    reached = (result.run_id, result.asset, result.partition) not in held
+    failed = reached and run is not None and step_key in run.failures
     return CheckResult(
         asset=result.asset,
         check=result.check,

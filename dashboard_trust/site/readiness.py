@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock
 
 from dashboard_trust.publication.releases import write_durably
+from dashboard_trust.readers.serving import Serving
 from dashboard_trust.verdicts.verdict import Readiness
 
 FILE = "readiness.js"
@@ -29,14 +30,6 @@ class Reason:
     outcome: str
     reason: str
     owner: str
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """The partition people see, and since when."""
-
-    partition: str
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,8 +98,8 @@ def _examine_load(
         reason = f"was not built from the newest version of {_listed(behind)}"
         yield _finding(requirement, Outcome.OUTDATED, reason, newest.at)
     window = contract.freshness.get(requirement.asset)
-    age = evidence.as_of - newest.at
-    if window is not None and age >= window and _is_newest_due(contract, promise.period, evidence.as_of):
+    age = _present(contract, promise.period, evidence.as_of) - newest.at
+    if window is not None and age >= window:
         reason = f"was last loaded {_hours(age)} ago; it is overdue from {_hours(window)}"
         yield _finding(requirement, Outcome.OVERDUE, reason, newest.at)
 
@@ -139,8 +139,9 @@ def _examine_check(
     evidence: Evidence,
 ) -> tuple[Outcome, str, dt.datetime | None]:
     result = evidence.checks.get((requirement.asset, check, requirement.partition))
-    if result is None and requirement.partition is not None:
-        result = evidence.checks.get((requirement.asset, check, None))
+    if requirement.partition is not None and (result is None or result.status == "skipped"):
+        # A check without partitions is planned for the partition, and answers without naming one.
+        result = evidence.checks.get((requirement.asset, check, None), result)
     if result is None or result.status == "skipped":
         return Outcome.NOT_RUN, "has not run on this version", newest.at
     if result.status == "pending":
@@ -220,13 +221,15 @@ def _deadline(contract: DashboardContract, period: Period | None, as_of: dt.date
     return contract.ready_by.deadline(period.end if period else as_of)
 
 
-def _is_newest_due(contract: DashboardContract, period: Period | None, as_of: dt.datetime) -> bool:
-    """Whether no later partition is due yet: windows are about the present, not about history."""
+def _present(contract: DashboardContract, period: Period | None, as_of: dt.datetime) -> dt.datetime:
+    """Return the time a window is held against: now, or when the next partition was due, if that is past.
+
+    Windows are about the present; an old partition keeps the age it had when it was the newest due.
+    """
     if period is None:
-        return True
+        return as_of
     following = period.end + (period.end - period.start)
-    deadline = contract.ready_by.deadline(following) if contract.ready_by else following
-    return as_of < deadline
+    return min(as_of, contract.ready_by.deadline(following) if contract.ready_by else following)
 
 
 def _finding(

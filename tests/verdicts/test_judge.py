@@ -206,7 +206,7 @@ def test_a_day_that_failed_holds_whatever_the_check_says_as_a_whole(status):
     verdict = judge(promise(), good(replace(RAW_CHECK, status=status, days=days)))
 
     assert outcomes(verdict) == [("raw", "complete", Outcome.FAILED)]
-    assert verdict.findings[0].reason == f"{DAY}: half missing"
+    assert verdict.findings[0].reason == "half missing"
 
 
 def test_a_check_as_a_whole_answers_for_a_partition_only_if_the_partition_has_none_of_its_own():
