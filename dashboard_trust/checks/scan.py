@@ -80,7 +80,7 @@ def compare(connection: duckdb.DuckDBPyConnection, table: RawTable, rule: Reconc
                count(here.key), coalesce(sum(here.amount), 0), count(there.key), coalesce(sum(there.amount), 0),
                count(*) FILTER (WHERE here.key IS NULL OR there.key IS NULL
                                    OR here.amount IS DISTINCT FROM there.amount)
-        FROM here FULL JOIN there ON here.key = there.key AND here.day = there.day
+        FROM here FULL JOIN there ON here.key = there.key AND here.day = there.day AND here.nth = there.nth
         GROUP BY 1
     """  # noqa: S608 - identifiers are quoted, values are literals made by sqlglot
     return {
@@ -91,9 +91,12 @@ def compare(connection: duckdb.DuckDBPyConnection, table: RawTable, rule: Reconc
 
 def _side(table: str, time_column: str, rule: Reconciliation) -> str:
     column, value = rule.where
+    key, day = _column(rule.key), _day(time_column)
+    amount = f"try_cast({_column(rule.amount)} AS decimal(18, 2))"
+    # A key's n-th row here meets its n-th row there: a second one must not borrow the first one's partner.
     return (
-        f"SELECT {_day(time_column)} AS day, {_column(rule.key)} AS key,"  # noqa: S608
-        f" try_cast({_column(rule.amount)} AS decimal(18, 2)) AS amount"
+        f"SELECT {day} AS day, {key} AS key, row_number() OVER (PARTITION BY {day}, {key} ORDER BY {amount}) AS nth,"  # noqa: S608
+        f" {amount} AS amount"
         f" FROM {_table(table)} WHERE {_column(column)} = {_literal(value)}"
     )
 
@@ -109,7 +112,8 @@ def _fits(column: str, kind: str) -> str:
     """Whether a value is there and is of a type without loss: 1.005 is not an amount of two decimals."""
     value = _column(column)
     if kind.startswith("decimal"):
-        exact = f"try_cast({value} AS decimal(38, 12))"
+        # By its text: 14259.07 as a double is not exactly that, but it is written so.
+        exact = f"try_cast(CAST({value} AS VARCHAR) AS decimal(38, 12))"
         return f"coalesce({exact} = try_cast({value} AS {kind}), false)"
     return f"try_cast({value} AS {kind}) IS NOT NULL"
 

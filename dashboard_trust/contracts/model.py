@@ -83,6 +83,10 @@ class DashboardContract:
         requires: The assets it stands on; None is everything upstream, transitively, with every
             check of ERROR severity.
         freshness: Asset key to the age from which its newest load is overdue.
+        window: Of a dashboard without partitions on partitioned inputs, how many of the newest ones
+            that are due it stands on; None is every one.
+        wait_for_checks: How long a step waits for checks of its own run that are still to come.
+        enforce: False judges and shows, and never holds.
         accept_reported: Believe materializations and check results reported without a run.
         message: What business users read while it is held.
     """
@@ -96,6 +100,9 @@ class DashboardContract:
     requires: tuple[RequiredAsset, ...] | None = None
     freshness: Mapping[str, dt.timedelta] = field(default_factory=lambda: NOTHING)
     sections: tuple[Section, ...] = ()
+    window: int | None = None
+    wait_for_checks: dt.timedelta = dt.timedelta(minutes=30)
+    enforce: bool = True
     accept_reported: bool = False
     message: str = ""
 
@@ -112,6 +119,8 @@ class DashboardContract:
             )
         if not all(window > dt.timedelta(0) for window in self.freshness.values()):
             raise ContractError(f"Contract {self.key!r}: a freshness window must be longer than nothing.")
+        if self.window is not None and self.window < 1:
+            raise ContractError(f"Contract {self.key!r}: a window covers one partition or more.")
         keys = [section.key for section in self.sections]
         if len(set(keys)) < len(keys):
             raise ContractError(f"Contract {self.key!r} has two sections of one key: {', '.join(keys)}.")

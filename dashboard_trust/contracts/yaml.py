@@ -127,6 +127,33 @@ def _window(fail_after_hours: float) -> dt.timedelta:
     return dt.timedelta(hours=fail_after_hours)
 
 
+def _window_size(entry: Entry) -> int:
+    text = entry.text()
+    if not text.isdecimal() or int(text) < 1:
+        raise entry.error(f"{text!r} is not a number of partitions, one or more")
+    return int(text)
+
+
+def _wait(entry: Entry) -> dt.timedelta:
+    wait: dt.timedelta = entry.build(_minutes, {"minutes": _minute_count}, required=("minutes",))
+    return wait
+
+
+def _minutes(minutes: float) -> dt.timedelta:
+    return dt.timedelta(minutes=minutes)
+
+
+def _minute_count(entry: Entry) -> float:
+    text = entry.text()
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0 <= minutes <= 24 * 60:
+        raise entry.error(f"{text!r} is not a number of minutes, at most a day of them")
+    return minutes
+
+
 def _hours(entry: Entry) -> float:
     text = entry.text()
     try:
@@ -232,6 +259,9 @@ CONTRACT: Mapping[str, Reader] = {
     "requires": _requires,
     "freshness": _freshness,
     "sections": _sections,
+    "window": _window_size,
+    "wait_for_checks": _wait,
+    "enforce": _boolean,
     "accept_reported": _boolean,
     "message": Entry.text,
 }

@@ -5,7 +5,7 @@
 import datetime as dt
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import dagster as dg
 import pandas as pd
 
 from dashboard_trust.demo.home import Home
+from dashboard_trust.enforcement.automation import request_run, stretches
 from dashboard_trust.enforcement.io_manager import PARTITION_COLUMN
 
 KEY = dg.AssetKey(["raw", "crm_opportunities"])
@@ -74,18 +75,28 @@ def build_arrival_sensor(crm: dg.AssetsDefinition, partitions: dg.PartitionsDefi
         target=dg.AssetSelection.assets(crm.key),
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Launches a day of raw/crm_opportunities when its file arrives or changes.",
+        description="Launches the days of raw/crm_opportunities whose files arrived or changed.",
     )
     def crm_file_arrival(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        home = Home.from_environment()
-        arrivals = read_new_arrivals(home, context.instance, set(partitions.get_partition_keys()))
+        home, days = Home.from_environment(), partitions.get_partition_keys()
+        arrivals = {arrival.day: arrival for arrival in read_new_arrivals(home, context.instance, set(days))}
         if not arrivals:
             yield dg.SkipReason(f"No new file in {home.landing.name}/crm_opportunities.")
-        for arrival in arrivals:
-            run_key = f"{arrival.day}:{arrival.signature}"
-            yield dg.RunRequest(run_key=run_key, partition_key=arrival.day)
+        for stretch in stretches(days, arrivals):
+            yield from _requests(context.instance, [arrivals[str(day)] for day in stretch])
 
     return crm_file_arrival
+
+
+def _requests(instance: dg.DagsterInstance, stretch: Sequence[Arrival]) -> Iterator[dg.RunRequest]:
+    """Ask for adjacent files together; once that has failed, for each alone, so that one bad file spoils no other."""
+    names = [f"{arrival.day}:{arrival.signature}" for arrival in stretch]
+    together = hashlib.sha256(" ".join(names).encode()).hexdigest()[:16] if len(names) > 1 else names[0]
+    tried = instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": together}), limit=1)
+    if tried and tried[0].status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED):
+        yield from (request_run([a.day], name) for a, name in zip(stretch, names, strict=True))
+    else:
+        yield request_run([arrival.day for arrival in stretch], together)
 
 
 def _read_day(home: Home, day: str) -> pd.DataFrame:

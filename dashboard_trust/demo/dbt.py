@@ -87,6 +87,9 @@ def build(home: Home, models: Sequence[str], start_day: dt.date, end_day: dt.dat
         finally:
             _close_connections()
     ran = [result for result in results if result.node.resource_type == "model"]
+    unknown = sorted(set(models) - {result.node.name for result in ran})
+    if unknown:
+        raise DashboardTrustError(f"dbt has nothing to say of {', '.join(unknown)}: no such model in the project.")
     broken = [r for r in results if str(r.status) in ("error", "runtime error")]
     return DbtBuild(
         built=tuple(result.node.name for result in ran if str(result.status) == "success"),
@@ -99,7 +102,9 @@ def _by_day(home: Home, test: str, result: Any, days: Sequence[dt.date]) -> dict
     outcome = DbtOutcome(str(result.status), _line(result.message))
     if outcome.status in ("fail", "warn") and len(days) > 1:
         name = test.split(".")[2]
-        return {day.isoformat(): _rerun(home, name, day) for day in days}
+        found = {day.isoformat(): _rerun(home, name, day) for day in days}
+        # What no day shows alone (an id on two days) is wrong with all of them together.
+        return found if any(each.status != "pass" for each in found.values()) else dict.fromkeys(found, outcome)
     return {day.isoformat(): outcome for day in days}
 
 

@@ -70,7 +70,7 @@ def _days(home: Home) -> Iterator[dt.date]:
 def _day(text: str | None) -> dt.date | None:
     try:
         return dt.datetime.fromisoformat(text or "").astimezone(dt.UTC).date()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import dagster as dg
+from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
 from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 
 from dashboard_trust.contracts.model import DashboardContract
@@ -16,40 +19,71 @@ from dashboard_trust.enforcement.gated_step import gate_of
 from dashboard_trust.verdicts.verdict import Readiness, Verdict
 
 LOOKBACK = 14
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 Evaluated = Callable[[dg.DagsterInstance, Sequence[Verdict]], None]
 """Told the verdicts of every evaluation, oldest partition first, whether or not a run follows."""
 
 
 class InputsReady(dg.AutomationCondition[dg.AssetKey]):
-    """True for the partitions of a guarded asset whose inputs are ready and newer than what it has."""
+    """True once for each version of its inputs on which a guarded step may be run and needs to be.
+
+    Its cursor holds the version last asked for by partition, so that a run that fails is not asked
+    for again until something changes.
+    """
 
     @property
     def name(self) -> str:
         """The name the UI shows."""
         return "inputs_ready"
 
-    def evaluate(self, context: dg.AutomationContext[dg.AssetKey]) -> dg.AutomationResult[dg.AssetKey]:
-        """Judge the newest partitions; those that may be rebuilt and need it are true."""
+    async def evaluate(  # type: ignore[override]  # Dagster awaits it where it is a coroutine
+        self, context: dg.AutomationContext[dg.AssetKey]
+    ) -> dg.AutomationResult[dg.AssetKey]:
+        """Judge the newest partitions; those that are due and not asked for yet are true."""
         view = context.asset_graph_view
         node = view.asset_graph.get(context.key)
         # Only the code location's own process has the definition, and with it the gate.
         gate = gate_of(node.assets_def) if isinstance(node, AssetNode) else None
-        due: set[str | None] = set()
-        if gate is not None:
-            now = dt.datetime.now(dt.UTC)
-            standings = gate.survey(view.instance, newest_partitions(gate, view.instance), now)
-            due = {partition for partition, standing in standings.items() if needs_run(standing)}
+        if gate is None:
+            return dg.AutomationResult(context, context.get_empty_subset())
+        busy = await _in_progress(gate, view)
+        due = {str(p): s.verdict.version for p, s in _survey(gate, view).items() if needs_run(s)}
+        asked: Mapping[str, str] = json.loads(context.cursor or "{}")
+        new = {p: version for p, version in due.items() if p not in busy and asked.get(p) != version}
+        # What is no longer due is forgotten: when it is due again, it is asked for again.
+        cursor = json.dumps({p: new.get(p) or asked[p] for p in due if p in new or p in asked})
         if node.partitions_def is None:
-            subset = view.get_full_subset(key=context.key) if due else view.get_empty_subset(key=context.key)
+            subset = view.get_full_subset(key=context.key) if new else context.get_empty_subset()
         else:
-            keys = {partition for partition in due if partition is not None}
-            subset = view.get_subset_from_partition_keys(context.key, node.partitions_def, keys)
-        return dg.AutomationResult(context, context.candidate_subset.compute_intersection(subset))
+            subset = view.get_subset_from_partition_keys(context.key, node.partitions_def, set(new))
+        return dg.AutomationResult(context, context.candidate_subset.compute_intersection(subset), cursor=cursor)
 
 
 def inputs_ready() -> dg.AutomationCondition[dg.AssetKey]:
-    """Return the condition that asks once, each time the inputs of a guarded asset become ready anew."""
-    return (InputsReady() & ~dg.AutomationCondition.in_progress()).newly_true()
+    """Return the condition that asks once for each version of the inputs of a guarded asset."""
+    return InputsReady()
+
+
+_surveys: WeakKeyDictionary[AssetGraphView, dict[Gate, Mapping[str | None, Standing]]] = WeakKeyDictionary()
+
+
+def _survey(gate: Gate, view: AssetGraphView) -> Mapping[str | None, Standing]:
+    """Survey a gate once a tick, so that all assets of its step are asked for together."""
+    known = _surveys.setdefault(view, {})
+    if gate not in known:
+        known[gate] = gate.survey(view.instance, newest_partitions(gate, view.instance), view.effective_dt)
+    return known[gate]
+
+
+async def _in_progress(gate: Gate, view: AssetGraphView) -> set[str]:
+    """Return the partitions of which a run or a backfill is building any asset of the step."""
+    found: set[str] = set()
+    for key in sorted(gate.binding.guarded) if gate.binding else ():
+        whole = view.get_full_subset(key=key)
+        for compute in (view.compute_run_in_progress_subset, view.compute_backfill_in_progress_subset):
+            subset = await compute(key=key, from_subset=whole)
+            found |= {str(item.partition_key) for item in subset.expensively_compute_asset_partitions()}
+    return found
 
 
 def needs_run(standing: Standing) -> bool:
@@ -100,13 +134,13 @@ def readiness_sensor(
         if evaluated is not None:
             evaluated(context.instance, [standing.verdict for standing in standings.values()])
         asked: Mapping[str, str] = json.loads(context.cursor or "{}")
-        due = {str(p): _ask(s) for p, s in standings.items() if needs_run(s) and is_time(gate.contract, s.verdict)}
-        new = {partition: word for partition, word in due.items() if asked.get(partition) != word}
-        kept = {str(p): asked[str(p)] for p in standings if str(p) in asked}
-        if not new:
-            return dg.SkipReason(_summary(standings))
-        requests = list(_requests(standings, new))
-        return dg.SensorResult(run_requests=requests, cursor=json.dumps({**kept, **new}))
+        due = {p: _ask(s) for p, s in standings.items() if needs_run(s) and is_time(gate.contract, s.verdict)}
+        new = {p for p, word in due.items() if asked.get(str(p)) != word}
+        # What is no longer due is forgotten: when it is due again, it is asked for again.
+        cursor = json.dumps({str(p): word for p, word in due.items()})
+        requests = [request_run(stretch) for stretch in stretches([*standings], new)]
+        reason = None if requests else _summary(standings)
+        return dg.SensorResult(requests, skip_reason=reason, cursor=cursor)
 
     return sensor
 
@@ -122,10 +156,18 @@ def _ask(standing: Standing) -> str:
     return f"{standing.verdict.readiness}:{standing.verdict.version}"
 
 
-def _requests(standings: Mapping[str | None, Standing], new: Mapping[str, str]) -> Iterator[dg.RunRequest]:
-    for partition in standings:
-        if str(partition) in new:
-            yield dg.RunRequest(run_key=f"{partition}:{new[str(partition)]}", partition_key=partition)
+def stretches(order: Sequence[str | None], wanted: Collection[str | None]) -> Iterator[list[str | None]]:
+    """Cut the wanted partitions into stretches without a gap in ``order``."""
+    for is_wanted, stretch in itertools.groupby(order, key=lambda partition: partition in wanted):
+        if is_wanted:
+            yield list(stretch)
+
+
+def request_run(stretch: Sequence[str | None], run_key: str | None = None) -> dg.RunRequest:
+    """Ask for one run of one stretch of partitions; its asset must take a range in a single run."""
+    if len(stretch) == 1:
+        return dg.RunRequest(run_key, partition_key=stretch[0])
+    return dg.RunRequest(run_key, tags={RANGE_START: stretch[0], RANGE_END: stretch[-1]})
 
 
 def _summary(standings: Mapping[str | None, Standing]) -> str:

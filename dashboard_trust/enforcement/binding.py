@@ -106,8 +106,9 @@ class _Needs:
     def add_inputs(self, key: dg.AssetKey, partition: str | None) -> list[Input]:
         """Add what this partition reads, and return it."""
         graph, guarded = self.binding.graph, self.binding.guarded
+        window = self.binding.contract.window if key in guarded else None
         asked = [
-            map_input(graph, key, partition, parent, self.instance)
+            map_input(graph, (key, partition), parent, self.instance, window)
             for parent in sorted(graph.get(key).parent_keys)
             if parent not in guarded
         ]

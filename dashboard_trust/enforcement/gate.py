@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,10 @@ from dashboard_trust.evidence.facts import Materialization
 from dashboard_trust.evidence.names import CONSUMED, GATE_CHECK
 from dashboard_trust.readers.event_log import read_evidence, read_newest
 from dashboard_trust.verdicts.judge import judge, unknown
-from dashboard_trust.verdicts.verdict import Finding, Readiness, Verdict
+from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
 
 NO_RUN_RETRY = {"dagster/retry_on_asset_or_op_failure": "false"}
+FIRST_PAUSE, LONGEST_PAUSE = dt.timedelta(seconds=0.5), dt.timedelta(seconds=15)
 COLUMNS = ("asset", "partition", "check", "outcome", "reason", "owner", "since")
 
 
@@ -71,7 +72,7 @@ class Gate:
         """
         now = self.judge(instance, [verdict.partition for verdict in verdicts], dt.datetime.now(dt.UTC))
         for verdict in verdicts:
-            if now[verdict.partition].holds or now[verdict.partition].version != verdict.version:
+            if self.stops(now[verdict.partition]) or now[verdict.partition].version != verdict.version:
                 raise EvidenceMovedError(
                     f"{self.contract.key} {verdict.partition or ''}: what it stands on changed while it was being "
                     "published, so nothing was. Materialize it again once its inputs are built."
@@ -92,6 +93,23 @@ class Gate:
             for partition, verdict in verdicts.items()
         }
 
+    def stops(self, verdict: Verdict) -> bool:
+        """Whether this verdict keeps the step from going on; in shadow none does."""
+        return verdict.holds and self.contract.enforce
+
+    def wait(self, context: dg.AssetExecutionContext, verdicts: Iterable[Verdict]) -> None:
+        """Ask for a retry where only checks of this very run are still to come, as long as the contract waits.
+
+        Raises:
+            RetryRequested: Ask again later. Past the deadline the verdict stands as it is.
+        """
+        held = [verdict for verdict in verdicts if self.stops(verdict)]
+        causes = [finding for verdict in held for finding in verdict.causes]
+        own = all(f.outcome is Outcome.PENDING and f.check and f.run_id == context.run_id for f in causes)
+        attempt = context.op_execution_context.retry_number
+        if held and own and (pause := next_pause(attempt, self.contract.wait_for_checks)) is not None:
+            raise dg.RetryRequested(max_retries=attempt + 1, seconds_to_wait=pause.total_seconds())
+
     def evaluate(
         self, context: dg.AssetExecutionContext, verdicts: Mapping[str | None, Verdict], *, together: bool
     ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
@@ -99,7 +117,7 @@ class Gate:
 
         ``together`` says that the step cannot leave a partition out: one that is held holds all.
         """
-        held = [verdict for verdict in verdicts.values() if verdict.holds]
+        held = [verdict for verdict in verdicts.values() if self.stops(verdict)]
         if held:
             # A hold is an answer, not an accident: nothing may launch this run again by itself.
             context.instance.add_run_tags(context.run.run_id, NO_RUN_RETRY)
@@ -111,15 +129,22 @@ class Gate:
                     asset_key=spec.asset_key,
                     check_name=GATE_CHECK,
                     partition=partition,
-                    passed=not (held if together else verdict.holds),
+                    passed=not (held or verdict.holds if together else verdict.holds),
                     blocking=True,
-                    description=_describe(verdict, held),
+                    severity=dg.AssetCheckSeverity.ERROR if self.contract.enforce else dg.AssetCheckSeverity.WARN,
+                    description=_describe(verdict, held, self.contract.enforce),
                     metadata=describe_verdict(verdict),
                 )
             yield dg.Output(None, output_name=spec.get_python_identifier())
         if held and not any(key.name == GATE_CHECK for key in context.selected_asset_check_keys):
             # A step that allows subsets can be run without its check; held, it must not end in success.
-            raise dg.Failure(_describe(held[0], held), allow_retries=False)
+            raise dg.Failure(_describe(held[0], held, self.contract.enforce), allow_retries=False)
+
+
+def next_pause(attempt: int, patience: dt.timedelta) -> dt.timedelta | None:
+    """Return how long to wait before the next look, doubling up to 15 s; None once patience is used up."""
+    pauses = [min(FIRST_PAUSE * 2 ** min(n, 10), LONGEST_PAUSE) for n in range(attempt + 1)]
+    return pauses[-1] if sum(pauses, dt.timedelta()) <= patience else None
 
 
 def record_consumed(context: dg.AssetExecutionContext, verdicts: Mapping[str | None, Verdict]) -> None:
@@ -173,11 +198,12 @@ def _table(findings: Sequence[Finding]) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records=records, schema=schema)
 
 
-def _describe(verdict: Verdict, held: Sequence[Verdict]) -> str:
+def _describe(verdict: Verdict, held: Sequence[Verdict], enforce: bool) -> str:
     if held and not verdict.holds:
         others = ", ".join(str(other.partition) for other in held)
         return f"{verdict.readiness}, but this run also covers {others}, which is held"
-    word = "Held" if verdict.holds else "Not held"
+    would = "Held" if enforce else "Would have been held"
+    word = would if verdict.holds else "Not held"
     if verdict.readiness is Readiness.READY:
         return f"{verdict.readiness}: everything upstream passes"
     causes = "; ".join(f"{finding.place}: {finding.reason}" for finding in verdict.causes[:3])

@@ -10,9 +10,10 @@ import dagster as dg
 
 from dashboard_trust.contracts.model import DashboardContract, PartitionSchedule, RequiredAsset
 from dashboard_trust.enforcement.binding import bind
+from dashboard_trust.enforcement.freshness import with_freshness_policies
 from dashboard_trust.enforcement.gate import Gate, consumed_metadata, record_consumed
-from dashboard_trust.enforcement.gated_step import body_of, gate_of, put_gate
-from dashboard_trust.errors import DashboardTrustError
+from dashboard_trust.enforcement.gated_step import body_of, definitions_of, gate_of, put_gate, replace_assets
+from dashboard_trust.errors import ContractError, DashboardTrustError, nearest
 from dashboard_trust.verdicts.verdict import Verdict
 
 Refresh = Callable[[dg.AssetExecutionContext, Sequence[Verdict]], Mapping[str | None, Mapping[str, Any]] | None]
@@ -60,8 +61,9 @@ def trusted_dashboard(
 
     def compute(context: dg.AssetExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Any]:
         verdicts = gate.judge(context.instance, _partitions_of(context), dt.datetime.now(dt.UTC))
+        gate.wait(context, verdicts.values())
         yield from gate.evaluate(context, verdicts, together=False)
-        good = [verdict for verdict in verdicts.values() if not verdict.holds]
+        good = [verdict for verdict in verdicts.values() if not gate.stops(verdict)]
         if not good:
             return  # the failed check fails the step; nothing is materialized
         metadata = refresh(context, good) or {}
@@ -83,6 +85,8 @@ def trusted(
 ) -> dg.AssetsDefinition:
     """Put a gate in front of any asset or multi-asset: it is not rebuilt from inputs that are not ready.
 
+    It must be bound: pass the `Definitions` through `trust`.
+
     Args:
         assets: One with a step of its own (``@asset``, ``@multi_asset``, ``@dbt_assets``).
         requires: Keys of the upstream assets to require; by default everything upstream, transitively.
@@ -97,14 +101,19 @@ def trusted(
         requires=None if requires is None else tuple(RequiredAsset(name) for name in requires),
         **promises,
     )
-    gate, body = Gate(contract, is_dashboard=False), body_of(assets)
+    return _guard(assets, Gate(contract, is_dashboard=False))
+
+
+def _guard(assets: dg.AssetsDefinition, gate: Gate) -> dg.AssetsDefinition:
+    body = body_of(assets)
     due = {name for name in assets.keys_by_output_name if assets.op.outs[name].is_required}
 
     def compute(own_context: Any, inputs: Mapping[str, Any]) -> Iterator[Any]:
         context = dg.AssetExecutionContext.get()  # the body may have asked for an OpExecutionContext
         verdicts = gate.judge(context.instance, _partitions_of(context), dt.datetime.now(dt.UTC))
+        gate.wait(context, verdicts.values())
         yield from gate.evaluate(context, verdicts, together=True)
-        if any(verdict.holds for verdict in verdicts.values()):
+        if any(gate.stops(verdict) for verdict in verdicts.values()):
             return
         record_consumed(context, verdicts)
         yield from _complete(context, body(own_context, inputs), due)
@@ -112,18 +121,58 @@ def trusted(
     return put_gate(assets, gate, compute)
 
 
-def trust(defs: dg.Definitions) -> dg.Definitions:
+def trust(defs: dg.Definitions, contracts: Sequence[DashboardContract] = ()) -> dg.Definitions:
     """Bind every gate in these definitions to their asset graph, and return them.
 
+    Args:
+        defs: A project's whole definitions.
+        contracts: Of dashboards that are assets already (a dbt model, an export, a BI refresh): each
+            gets a gate in front. Where one step makes several assets, all of them are guarded by it.
+            The windows of every contract become Dagster's freshness policies, where there is none.
+
     Raises:
-        ContractError: A contract names an asset that is not upstream of it, or requires nothing.
+        ContractError: A contract names an asset that is not upstream of it, requires nothing, or is
+            of an asset that is not there, has no step of its own, or has a gate already.
     """
-    graph = defs.resolve_asset_graph()
+    guarded = _guard_existing(defs, contracts)
+    every = [gate.contract for gate in gates(guarded).values()]
+    shown = with_freshness_policies(guarded, every)
+    graph = shown.resolve_asset_graph()
     for assets in graph.assets_defs:
         gate = gate_of(assets)
         if gate is not None:
             gate.binding = bind(gate.contract, graph, frozenset(assets.keys))
-    return defs
+    return shown
+
+
+def _guard_existing(defs: dg.Definitions, contracts: Sequence[DashboardContract]) -> dg.Definitions:
+    by_key = {dg.AssetKey.from_user_string(contract.key): contract for contract in contracts}
+    if not by_key:
+        return defs
+    if len(by_key) < len(contracts):
+        keys = [contract.key for contract in contracts]
+        double = next(key for key in keys if keys.count(key) > 1)
+        raise ContractError(f"There are two contracts for {double!r}; keep one.")
+    assets = []
+    for one in definitions_of(defs):
+        own = sorted(one.keys & by_key.keys()) if isinstance(one, dg.AssetsDefinition) else []
+        contract = by_key.pop(own[0]) if own else None
+        if contract is None or not isinstance(one, dg.AssetsDefinition):
+            assets.append(one)
+            continue
+        if len(own) > 1:
+            others = ", ".join(key.to_user_string() for key in own[1:])
+            raise ContractError(
+                f"{contract.key!r} and {others} are made by one step, which has one gate; keep one contract."
+            )
+        if gate_of(one) is not None:
+            raise ContractError(f"{contract.key!r} has a gate already; leave its contract out of trust(...).")
+        assets.append(_guard(one, Gate(contract, is_dashboard=True)))
+    if by_key:
+        known = [key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()]
+        missing = min(by_key).to_user_string()
+        raise ContractError(f"There is no asset {missing!r} to guard with its contract: {nearest(missing, known)}")
+    return replace_assets(defs, assets)
 
 
 def confirm(context: dg.AssetExecutionContext, verdicts: Sequence[Verdict]) -> None:

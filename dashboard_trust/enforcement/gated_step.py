@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 from dagster._core.execution.plan.compute_generator import create_op_compute_wrapper
+from dagster._utils.warnings import disable_dagster_warnings
+from dagster_shared.record import replace
 
 from dashboard_trust.enforcement.gate import Gate
 from dashboard_trust.errors import InvalidInputError
@@ -41,6 +43,16 @@ def gate_of(assets: dg.AssetsDefinition) -> Gate | None:
     return gate if isinstance(gate, Gate) else None
 
 
+def definitions_of(defs: dg.Definitions) -> list[Any]:
+    """Return everything a project lists as assets: definitions, specs and external ones."""
+    return list(defs.assets or [])
+
+
+def replace_assets(defs: dg.Definitions, assets: Sequence[Any]) -> dg.Definitions:
+    """Return the same project with other asset definitions."""
+    return replace(defs, assets=list(assets))
+
+
 def put_gate(assets: dg.AssetsDefinition, gate: Gate, compute: Body) -> dg.AssetsDefinition:
     """Return the same assets, computed by ``compute``, with a blocking `upstream_ready` check on each.
 
@@ -50,21 +62,22 @@ def put_gate(assets: dg.AssetsDefinition, gate: Gate, compute: Body) -> dg.Asset
     checks = {spec.get_python_identifier(): spec for spec in map(_check_spec, assets.specs)}
     compute_with_gate = _annotated_like(op, compute)
     compute_with_gate.gate = gate  # type: ignore[attr-defined]
-    guarded = dg.OpDefinition(
-        compute_fn=compute_with_gate,
-        name=op.name,
-        ins=dict(op.ins),
-        outs={
-            **{name: out._replace(is_required=False) for name, out in op.outs.items()},
-            **{name: dg.Out(dg.Nothing, is_required=False) for name in checks},
-        },
-        description=op.description,
-        config_schema=op.config_schema,
-        required_resource_keys=set(op.required_resource_keys),
-        tags=op.tags,
-        retry_policy=op.retry_policy,
-        pool=op.pool,
-    )
+    with disable_dagster_warnings():  # dbt's assets hold metadata that Dagster itself passes on in silence
+        guarded = dg.OpDefinition(
+            compute_fn=compute_with_gate,
+            name=op.name,
+            ins=dict(op.ins),
+            outs={
+                **{name: out._replace(is_required=False) for name, out in op.outs.items()},
+                **{name: dg.Out(dg.Nothing, is_required=False) for name in checks},
+            },
+            description=op.description,
+            config_schema=op.config_schema,
+            required_resource_keys=set(op.required_resource_keys),
+            tags=op.tags,
+            retry_policy=op.retry_policy,
+            pool=op.pool,
+        )
     attributes = assets.get_attributes_dict()
     attributes["node_def"] = guarded
     attributes["check_specs_by_output_name"] = {**attributes["check_specs_by_output_name"], **checks}

@@ -18,19 +18,27 @@ Graph = AssetGraph
 
 
 def map_input(
-    graph: Graph, child: dg.AssetKey, partition: str | None, parent: dg.AssetKey, instance: dg.DagsterInstance
+    graph: Graph,
+    child: tuple[dg.AssetKey, str | None],
+    parent: dg.AssetKey,
+    instance: dg.DagsterInstance,
+    window: int | None = None,
 ) -> Input:
-    """Return what ``partition`` of ``child`` reads of ``parent``.
+    """Return what a partition of an asset (``child``) reads of ``parent``.
 
     An upstream partition that the mapping requires and that does not exist is named too: nobody can
     have materialized it, so it holds.
     """
+    key, partition = child
     name = parent.to_user_string()
     above = graph.get(parent).partitions_def
-    below = graph.get(child).partitions_def
+    below = graph.get(key).partitions_def
     if above is None:
-        return Input(name, (None,), _days(graph, child, partition, name))
-    mapping = graph.get_partition_mapping(child, parent)
+        return Input(name, (None,), _days(graph, key, partition, name))
+    if below is None and window is not None:
+        with dg.partition_loading_context(dynamic_partitions_store=instance):
+            return Input(name, tuple(sorted(list(above.get_partition_keys())[-window:])))
+    mapping = graph.get_partition_mapping(key, parent)
     subset = below.subset_with_partition_keys([partition]) if below is not None and partition is not None else None
     with dg.partition_loading_context(dynamic_partitions_store=instance):
         result = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, below, above)
@@ -41,7 +49,17 @@ def map_input(
 
 def period_of(partitions: dg.PartitionsDefinition | None, partition: str | None) -> Period | None:
     """Return the time a partition reports on, None where it is not a partition of time."""
-    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition) or partition is None:
+    if partition is None:
+        return None
+    if isinstance(partitions, dg.MultiPartitionsDefinition):
+        times = [
+            d for d in partitions.partitions_defs if isinstance(d.partitions_def, dg.TimeWindowPartitionsDefinition)
+        ]
+        if len(times) != 1:
+            return None
+        keys = partitions.get_partition_key_from_str(partition).keys_by_dimension
+        return period_of(times[0].partitions_def, keys[times[0].name])
+    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         return None
     window = partitions.time_window_for_partition_key(partition)
     return Period(window.start, window.end)

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dashboard_trust.evidence.words import Word
+
 Place = tuple[str, str | None]
 """An asset key and one of its partitions (None: the asset is not partitioned)."""
 
@@ -95,7 +97,8 @@ class Evidence:
     """Everything known at one instant.
 
     ``materializations`` holds the newest per place, ``earlier`` older ones that checks and consumers
-    refer to, by storage id. ``unreadable`` says why nothing could be read; it holds everything.
+    refer to, by storage id. ``words`` are what people said, oldest first. ``unreadable`` says why
+    nothing could be read; it holds everything.
     """
 
     as_of: dt.datetime
@@ -103,6 +106,7 @@ class Evidence:
     earlier: Mapping[int, Materialization] = field(default_factory=dict)
     attempts: Mapping[Place, Attempt] = field(default_factory=dict)
     checks: Mapping[tuple[str, str, str | None], CheckResult] = field(default_factory=dict)
+    words: Sequence[Word] = ()
     unreadable: str = ""
 
 

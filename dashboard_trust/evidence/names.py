@@ -17,5 +17,8 @@ SLICES = "dashboard_trust/slices"
 SECTIONS = "dashboard_trust/unmet_sections"
 """On a dashboard's materialization: the sections published with a label."""
 
+WORD = "dashboard_trust/word"
+"""On an observation: what a person said of this asset (`Word`)."""
+
 SINCE = "dashboard_trust/published_at"
 """On a dashboard's materialization: when what it shows became visible."""

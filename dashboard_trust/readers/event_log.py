@@ -9,8 +9,9 @@ import dagster as dg
 
 from dashboard_trust.contracts.model import Promise
 from dashboard_trust.evidence.facts import Attempt, CheckResult, Evidence, Materialization, Place
+from dashboard_trust.evidence.names import WORD
 from dashboard_trust.readers.event_tables import EventTables, Row
-from dashboard_trust.readers.events import parse_check, parse_materialization
+from dashboard_trust.readers.events import parse_check, parse_materialization, parse_word
 from dashboard_trust.readers.runs import RunFacts, read_runs
 
 
@@ -50,6 +51,7 @@ def _read(instance: dg.DagsterInstance, promises: Sequence[Promise], as_of: dt.d
         results = {key: parse_check(row) for key, row in checks.items()}
         referred = _referred(materializations.values(), results.values()) - set(parsed)
         earlier = {row.storage_id: parse_materialization(row, {}) for row in tables.bodies(referred).values()}
+        spoken = tables.observations({asset for asset, _ in wanted} | {p.contract.key for p in promises}, WORD)
         open_plans = _open_plans(plans, materializations)
         pending = {result.run_id for result in results.values() if result.status == "pending"}
         held = tables.held_places({row.run_id for row in open_plans.values()} | pending)
@@ -58,6 +60,7 @@ def _read(instance: dg.DagsterInstance, promises: Sequence[Promise], as_of: dt.d
         as_of=as_of,
         materializations=materializations,
         earlier={**parsed, **earlier},
+        words=[parse_word(row) for row in spoken],
         attempts={place: _attempt(place, row, runs, held) for place, row in open_plans.items()},
         checks={key: _resolve(result, runs, held, checks[key].step_key) for key, result in results.items()},
     )

@@ -158,6 +158,19 @@ class EventTables:
             held |= {(r.run_id, _key(r.asset_key), r.partition) for r in self.connection.execute(query)}
         return held
 
+    def observations(self, assets: Set[str], label: str) -> list[Row]:
+        """Return the observations of these assets that carry this metadata, oldest first, with bodies."""
+        rows: list[Row] = []
+        for keys in _chunks(assets):
+            query = (
+                db.select(*_ROW, EVENTS.event)
+                .where(EVENTS.asset_key.in_([_stored(key) for key in keys]))
+                .where(EVENTS.dagster_event_type == "ASSET_OBSERVATION")
+                .where(EVENTS.event.contains(label, autoescape=True))
+            )
+            rows += [_row(record, record.event) for record in self.connection.execute(query)]
+        return sorted(rows, key=lambda row: row.storage_id)
+
     def _wiped(self, assets: Set[str]) -> dict[str, dt.datetime]:
         wiped = {}
         for keys in _chunks(assets):

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from dashboard_trust.evidence.facts import CheckResult, DayResult, Materialization
-from dashboard_trust.evidence.names import CONSUMED, DAYS
+from dashboard_trust.evidence.names import CONSUMED, DAYS, WORD
+from dashboard_trust.evidence.words import Word
 from dashboard_trust.readers.event_tables import CheckRow, Row, RunPlan
 
 POINTER = "dagster/input_event_pointer/"
@@ -67,6 +68,25 @@ def parse_check(row: CheckRow) -> CheckResult:
         warns=str(severity.get("__enum__", "")).endswith(".WARN"),
         reason=_reason(said),
         days=None if days is None else {day: DayResult(bool(word[0]), word[1]) for day, word in days.items()},
+    )
+
+
+def parse_word(row: Row) -> Word:
+    """Return what a person said, as an observation keeps it; raise KeyError where it is not that."""
+    event = json.loads(row.body or "{}")
+    said = _json_metadata(event["dagster_event"]["event_specific_data"]["asset_observation"])[WORD]
+    until = said.get("until")
+    return Word(
+        kind=said["kind"],
+        asset=row.asset,
+        by=said["by"],
+        at=row.at,
+        reason=said["reason"],
+        partition=said.get("partition"),
+        check=said.get("check"),
+        outcome=said.get("outcome", ""),
+        version=said.get("version", ""),
+        until=dt.datetime.fromisoformat(until) if until else None,
     )
 
 

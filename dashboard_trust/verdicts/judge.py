@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from dashboard_trust.contracts.model import DashboardContract, Input, Period, Promise, Requirement
 from dashboard_trust.evidence.facts import Attempt, CheckResult, Evidence, Materialization, join_versions
+from dashboard_trust.verdicts.standing_words import find_hold, waive
 from dashboard_trust.verdicts.trace import separate_causes
 from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
 
@@ -23,7 +25,12 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
         return unknown(promise, evidence.as_of, f"the evidence could not be read: {evidence.unreadable}")
     if not promise.requirements:
         return unknown(promise, evidence.as_of, "it requires nothing, so nothing proves it right")
-    found = [finding for requirement in promise.requirements for finding in _examine(requirement, promise, evidence)]
+    found = [
+        replace(finding, version=_requirement_version(requirement, evidence))
+        for requirement in promise.requirements
+        for finding in _examine(requirement, promise, evidence)
+    ]
+    found = [*_held_by_a_person(promise, evidence), *waive(found, evidence.words, evidence.as_of)]
     causes, consequences = separate_causes(promise.requirements, found)
     return Verdict(
         dashboard=promise.contract.key,
@@ -50,6 +57,14 @@ def unknown(promise: Promise, as_of: dt.datetime, reason: str) -> Verdict:
     return Verdict(contract.key, promise.partition, Readiness.UNKNOWN, as_of, findings=(finding,))
 
 
+def _held_by_a_person(promise: Promise, evidence: Evidence) -> Iterator[Finding]:
+    contract = promise.contract
+    word = find_hold(contract.key, promise.partition, evidence.words)
+    if word is not None:
+        reason = f"held by {word.by}: {word.reason}"
+        yield Finding(contract.key, promise.partition, None, Outcome.UNAPPROVED, reason, contract.owner, word.at)
+
+
 def _examine(requirement: Requirement, promise: Promise, evidence: Evidence) -> Iterator[Finding]:
     place = (requirement.asset, requirement.partition)
     attempt = evidence.attempts.get(place)
@@ -68,10 +83,12 @@ def _examine(requirement: Requirement, promise: Promise, evidence: Evidence) -> 
         return
     yield from _examine_load(requirement, newest, promise, evidence)
     for check in requirement.checks:
-        outcome, reason, at = _examine_check(requirement, check, newest, promise.contract, evidence)
+        result = _find_result(requirement, check, evidence)
+        outcome, reason, at = _examine_check(requirement, result, newest, promise.contract, evidence)
         told = outcome is Outcome.ERRORED and any(finding.reason == reason for finding in tried)
         if outcome is not Outcome.PASSED and not told:  # a step that broke takes its checks with it
-            yield _finding(requirement, outcome, reason, at, check)
+            run_id = result.run_id if result is not None and outcome is Outcome.PENDING else None
+            yield replace(_finding(requirement, outcome, reason, at, check), run_id=run_id)
 
 
 def _examine_attempt(requirement: Requirement, attempt: Attempt) -> Iterator[Finding]:
@@ -82,7 +99,7 @@ def _examine_attempt(requirement: Requirement, attempt: Attempt) -> Iterator[Fin
     """
     if attempt.state == "running":
         reason = f"run {attempt.run_id[:8]} has not delivered it yet"
-        yield _finding(requirement, Outcome.PENDING, reason, attempt.at)
+        yield replace(_finding(requirement, Outcome.PENDING, reason, attempt.at), run_id=attempt.run_id)
     elif not attempt.held and (attempt.state == "failed" or not requirement.inputs):
         yield _finding(requirement, Outcome.ERRORED, attempt.reason or "its last run failed", attempt.at)
 
@@ -131,17 +148,21 @@ def _has_consumed(
     return consumer.planned_id is not None and upstream.storage_id < consumer.planned_id
 
 
-def _examine_check(
-    requirement: Requirement,
-    check: str,
-    newest: Materialization,
-    contract: DashboardContract,
-    evidence: Evidence,
-) -> tuple[Outcome, str, dt.datetime | None]:
+def _find_result(requirement: Requirement, check: str, evidence: Evidence) -> CheckResult | None:
     result = evidence.checks.get((requirement.asset, check, requirement.partition))
     if requirement.partition is not None and (result is None or result.status == "skipped"):
         # A check without partitions is planned for the partition, and answers without naming one.
         result = evidence.checks.get((requirement.asset, check, None), result)
+    return result
+
+
+def _examine_check(
+    requirement: Requirement,
+    result: CheckResult | None,
+    newest: Materialization,
+    contract: DashboardContract,
+    evidence: Evidence,
+) -> tuple[Outcome, str, dt.datetime | None]:
     if result is None or result.status == "skipped":
         return Outcome.NOT_RUN, "has not run on this version", newest.at
     if result.status == "pending":
@@ -192,12 +213,16 @@ def _newest_version(asked: Input, evidence: Evidence) -> str | None:
 
 
 def _version(promise: Promise, evidence: Evidence) -> str:
-    parts = []
-    for requirement in promise.requirements:
-        newest = evidence.materializations.get((requirement.asset, requirement.partition))
-        version = newest.version_of(requirement.days) if newest else "missing"
-        parts.append(f"{requirement.asset}@{requirement.partition}={version}")
+    parts = [
+        f"{requirement.asset}@{requirement.partition}={_requirement_version(requirement, evidence)}"
+        for requirement in promise.requirements
+    ]
     return join_versions(["promise", *sorted(parts)])
+
+
+def _requirement_version(requirement: Requirement, evidence: Evidence) -> str:
+    newest = evidence.materializations.get((requirement.asset, requirement.partition))
+    return newest.version_of(requirement.days) if newest else "missing"
 
 
 def _readiness(findings: Sequence[Finding], late: bool) -> Readiness:

@@ -52,7 +52,10 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as promised: where, what, why, who acts, since when."""
+    """One thing that is not as promised: where, what, why, who acts, since when.
+
+    ``run_id`` is the run a pending one waits for; ``version`` is what the asset's version was.
+    """
 
     asset: str
     partition: str | None
@@ -63,6 +66,8 @@ class Finding:
     since: dt.datetime | None = None
     sections: tuple[str, ...] = ()
     blocks: bool = True
+    run_id: str | None = None
+    version: str = ""
 
     @property
     def place(self) -> str:

@@ -1,0 +1,7 @@
+"""Contracts as Dagster components: YAML in a defs folder becomes a guarded dashboard."""
+
+from __future__ import annotations
+
+from dashboard_trust.components.trusted_dashboard import TrustedDashboard
+
+__all__ = ["TrustedDashboard"]

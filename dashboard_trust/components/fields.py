@@ -1,0 +1,55 @@
+"""The parts of a contract as `dg check yaml` knows them; what their values mean, the YAML readers say."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import dagster as dg
+
+
+class Part(dg.Model, dg.Resolvable):
+    """A part of a contract: a key it does not have is an error."""
+
+
+class PartitionsField(Part):
+    """As `PartitionSchedule`; the day is quoted: ``start: "2026-01-31"``."""
+
+    schedule: Literal["hourly", "daily", "weekly", "monthly"]
+    start: str
+    timezone: str = "UTC"
+
+
+class ReadyByField(Part):
+    """As `ReadyBy`; the time is quoted: ``time: "08:00"``."""
+
+    time: str
+    timezone: str = "UTC"
+    days_after_end: int = 0
+
+
+class RequiredAssetField(Part):
+    """As `RequiredAsset`."""
+
+    asset: str
+    checks: list[str] | None = None
+
+
+class FreshnessField(Part):
+    """The age, in hours, from which the newest load of an asset is overdue."""
+
+    fail_after_hours: float
+
+
+class SectionField(Part):
+    """As `Section`."""
+
+    key: str
+    title: str
+    assets: list[str]
+    when_unmet: Literal["block", "label"] = "block"
+
+
+class WaitField(Part):
+    """How long a step waits for checks of its own run."""
+
+    minutes: float

@@ -1,0 +1,60 @@
+"""What `dg scaffold defs` writes for a dashboard: a contract to fill in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from dashboard_trust.errors import InvalidInputError
+
+TEMPLATE = """\
+type: {type}
+
+attributes:
+  # The dashboard's asset key, with slashes, and who acts while it is held (an e-mail address or team:name).
+  key: dashboards/{name}
+  owner: team:{name}
+
+  # The assets it is built from. It requires these and everything upstream of them, with every check
+  # of ERROR severity. With nothing upstream it is refused.
+  deps: []
+
+  # What refreshes it, called as function(context, verdicts) only when all of that passes.
+  # Without it the asset is a gate alone: it is materialized when the gate is open.
+  # refresh: {package}.refresh:{name}
+
+  # title: {title}
+  # url: https://bi.example.com/{name}
+  # partitions: {{schedule: daily, start: "2026-01-01", timezone: UTC}}
+  # ready_by: {{time: "08:00", timezone: UTC}}
+  # freshness:
+  #   raw/orders: {{fail_after_hours: 26}}
+  # sections:
+  #   - {{key: main, title: Main, assets: [marts/orders], when_unmet: block}}
+
+# The gate is bound where your project's definitions are built, once for all dashboards:
+#   from dashboard_trust import trust
+#   return trust(dg.load_from_defs_folder(path_within_project=Path(__file__).parent))
+"""
+
+
+class TrustedDashboardScaffolder(dg.Scaffolder[Any]):
+    """Writes a ``defs.yaml`` that says what each key is for."""
+
+    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
+        """Write it; raise `InvalidInputError` where Python was asked for."""
+        if request.scaffold_format != "yaml":
+            raise InvalidInputError(
+                "TrustedDashboard is declared in YAML; in Python, use dashboard_trust.trusted_dashboard."
+            )
+        file = request.target_path if request.append else request.target_path / "defs.yaml"
+        name = file.parent.name
+        text = TEMPLATE.format(
+            type=request.type_name,
+            name=name,
+            title=name.replace("_", " ").capitalize(),
+            package=request.project_root.name if request.project_root else "my_project",
+        )
+        before = f"{file.read_text('utf-8')}---\n" if request.append else ""
+        file.write_text(before + text, "utf-8")

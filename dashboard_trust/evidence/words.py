@@ -1,0 +1,28 @@
+"""A person's word on a dashboard: hold it, let it go, or live with one finding for a while."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What somebody said, and when.
+
+    ``hold`` and ``release`` are about the dashboard ``asset`` (of one partition, or of all). ``waive``
+    is about one finding: asset, partition, check and outcome, at the ``version`` it was given for, and
+    no longer than ``until``.
+    """
+
+    kind: Literal["hold", "release", "waive"]
+    asset: str
+    by: str
+    at: dt.datetime
+    reason: str
+    partition: str | None = None
+    check: str | None = None
+    outcome: str = ""
+    version: str = ""
+    until: dt.datetime | None = None
