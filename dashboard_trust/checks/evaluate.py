@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dashboard_trust.checks.rules import CheckOutcome, DayOutcome, RawTable
-from dashboard_trust.checks.scan import WHOLE, DayCounts, Difference, compare, read_columns, scan
+from dashboard_trust.checks.scan import WHOLE, DayCounts, Difference, compare, read_columns, read_days, scan
 from dashboard_trust.errors import nearest
 
 if TYPE_CHECKING:
     import duckdb
 
 Counts = Mapping[str, DayCounts]
+NOTHING = Difference((0, "0"), (0, "0"), 0)
 
 
 def run_checks(connection: duckdb.DuckDBPyConnection, table: RawTable, reaches: str = "") -> list[CheckOutcome]:
@@ -142,12 +143,13 @@ def _freshness(table: RawTable, counts: Counts, reaches: str) -> CheckOutcome:
 def _reconciliation(connection: duckdb.DuckDBPyConnection, table: RawTable, counts: Counts) -> CheckOutcome:
     rule = table.reconciles
     assert rule is not None
+    compared = compare(connection, table, rule)
     days = {}
-    for day, found in compare(connection, table, rule).items():
-        # A day that one side does not have at all is missing there, which is said there.
-        if day in counts and day != WHOLE and found.there[0]:
-            same = found.here == found.there and not found.unmatched
-            days[day] = DayOutcome(same, "" if same else _difference(table, rule.other, found))
+    # A day that the other side does not have at all is missing there, which is said there.
+    for day in (counts.keys() & read_days(connection, rule.other, rule.other_time_column)) - {WHOLE}:
+        found = compared.get(day, NOTHING)
+        same = found.here == found.there and not found.unmatched
+        days[day] = DayOutcome(same, "" if same else _difference(table, rule.other, found))
     return _outcome("reconciliation", days)
 
 

@@ -70,6 +70,12 @@ def scan(connection: duckdb.DuckDBPyConnection, table: RawTable, has: Sequence[s
     return {str(row[0]): _counts(row[1:], list(types), list(accepted)) for row in connection.execute(query).fetchall()}
 
 
+def read_days(connection: duckdb.DuckDBPyConnection, table: str, time_column: str) -> set[str]:
+    """Return the ISO days a table has rows of."""
+    query = f"SELECT DISTINCT {_day(time_column)} FROM {_table(table)}"  # noqa: S608 - identifiers are quoted
+    return {str(row[0]) for row in connection.execute(query).fetchall()}
+
+
 def compare(connection: duckdb.DuckDBPyConnection, table: RawTable, rule: Reconciliation) -> dict[str, Difference]:
     """Compare the two sides of a reconciliation, by ISO day: rows, amounts, and keys on one side only."""
     here = _side(table.name, str(table.time_column), rule)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import dagster as dg
 
@@ -12,7 +12,7 @@ class Part(dg.Model, dg.Resolvable):
 
 
 class PartitionsField(Part):
-    """As `PartitionSchedule`; the day is quoted: ``start: "2026-01-31"``."""
+    """As `PartitionSchedule`; a day is written ``2026-01-31``."""
 
     schedule: Literal["hourly", "daily", "weekly", "monthly"]
     start: str
@@ -28,10 +28,23 @@ class ReadyByField(Part):
 
 
 class RequiredAssetField(Part):
-    """As `RequiredAsset`."""
+    """As `RequiredAsset`; a key alone stands for all of its checks."""
 
     asset: str
     checks: list[str] | None = None
+
+
+def resolve_required(context: dg.ResolutionContext, written: Any) -> RequiredAssetField:
+    """Return a required asset from its key, or from its fields."""
+    if isinstance(written, str):
+        return RequiredAssetField(asset=context.resolve_value(written, as_type=str))
+    field: RequiredAssetField = RequiredAssetField.resolve_from_model(context, written)
+    return field
+
+
+RequiredField = Annotated[
+    RequiredAssetField, dg.Resolver(resolve_required, model_field_type=str | RequiredAssetField.model())
+]
 
 
 class FreshnessField(Part):

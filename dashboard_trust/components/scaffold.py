@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -54,7 +55,12 @@ class TrustedDashboardScaffolder(dg.Scaffolder[Any]):
             type=request.type_name,
             name=name,
             title=name.replace("_", " ").capitalize(),
-            package=request.project_root.name if request.project_root else "my_project",
+            package=_package_of(file),
         )
         before = f"{file.read_text('utf-8')}---\n" if request.append else ""
         file.write_text(before + text, "utf-8")
+
+
+def _package_of(file: Path) -> str:
+    """Return the package whose defs folder a file is in."""
+    return next((folder.parent.name for folder in file.parents if folder.name == "defs"), "my_project")

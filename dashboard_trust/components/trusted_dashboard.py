@@ -12,7 +12,7 @@ from dashboard_trust.components.fields import (
     FreshnessField,
     PartitionsField,
     ReadyByField,
-    RequiredAssetField,
+    RequiredField,
     SectionField,
     WaitField,
 )
@@ -39,7 +39,7 @@ class TrustedDashboard(dg.Component, dg.Model, dg.Resolvable):
     url: str | None = None
     partitions: PartitionsField | None = None
     ready_by: ReadyByField | None = None
-    requires: list[str | RequiredAssetField] | None = None
+    requires: list[RequiredField] | None = None
     freshness: dict[str, FreshnessField] | None = None
     sections: list[SectionField] | None = None
     window: int | None = None

@@ -94,9 +94,9 @@ def _requests(instance: dg.DagsterInstance, stretch: Sequence[Arrival]) -> Itera
     together = hashlib.sha256(" ".join(names).encode()).hexdigest()[:16] if len(names) > 1 else names[0]
     tried = instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": together}), limit=1)
     if tried and tried[0].status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED):
-        yield from (request_run([a.day], name) for a, name in zip(stretch, names, strict=True))
+        yield from (request_run(KEY, [a.day], name) for a, name in zip(stretch, names, strict=True))
     else:
-        yield request_run([arrival.day for arrival in stretch], together)
+        yield request_run(KEY, [arrival.day for arrival in stretch], together)
 
 
 def _read_day(home: Home, day: str) -> pd.DataFrame:

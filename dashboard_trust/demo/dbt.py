@@ -81,28 +81,29 @@ def build(home: Home, models: Sequence[str], start_day: dt.date, end_day: dt.dat
     with home.warehouse.lock(f"dbt build of {', '.join(models)}"):
         home.warehouse.wait_until_free("dbt build")
         try:
-            results = _invoke(home, "build", models, start_day, end_day)
-            tests = {r.node.unique_id: r for r in results if r.node.resource_type == "test"}
-            outcomes = {test: _by_day(home, test, result, days) for test, result in tests.items()}
+            # Not `dbt build`: it skips a mart for every day where a test below it fails for one of them.
+            # Which day may be published is the gate's to say, by the tests of that day.
+            ran = _invoke(home, "run", models, start_day, end_day)
+            built = [result.node.name for result in ran if str(result.status) == "success"]
+            tested = _invoke(home, "test", built, start_day, end_day) if built else []
+            outcomes = {test.node.unique_id: _by_day(home, test, days) for test in tested}
         finally:
             _close_connections()
-    ran = [result for result in results if result.node.resource_type == "model"]
     unknown = sorted(set(models) - {result.node.name for result in ran})
     if unknown:
         raise DashboardTrustError(f"dbt has nothing to say of {', '.join(unknown)}: no such model in the project.")
-    broken = [r for r in results if str(r.status) in ("error", "runtime error")]
+    broken = [r for r in (*ran, *tested) if str(r.status) in ("error", "runtime error")]
     return DbtBuild(
-        built=tuple(result.node.name for result in ran if str(result.status) == "success"),
+        built=tuple(built),
         tests=outcomes,
         errors=tuple(f"{result.node.name}: {_line(result.message)}" for result in broken),
     )
 
 
-def _by_day(home: Home, test: str, result: Any, days: Sequence[dt.date]) -> dict[str, DbtOutcome]:
+def _by_day(home: Home, result: Any, days: Sequence[dt.date]) -> dict[str, DbtOutcome]:
     outcome = DbtOutcome(str(result.status), _line(result.message))
     if outcome.status in ("fail", "warn") and len(days) > 1:
-        name = test.split(".")[2]
-        found = {day.isoformat(): _rerun(home, name, day) for day in days}
+        found = {day.isoformat(): _rerun(home, result.node.name, day) for day in days}
         # What no day shows alone (an id on two days) is wrong with all of them together.
         return found if any(each.status != "pass" for each in found.values()) else dict.fromkeys(found, outcome)
     return {day.isoformat(): outcome for day in days}

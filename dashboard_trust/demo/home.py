@@ -72,7 +72,10 @@ class Home:
                 folder.mkdir(parents=True, exist_ok=True)
             settings = self.dagster / "dagster.yaml"
             if not settings.exists():
-                settings.write_text(DAGSTER_YAML)
+                # Written beside and renamed: half of it would be read as all of it.
+                building = settings.with_suffix(".building")
+                building.write_text(DAGSTER_YAML)
+                building.replace(settings)
         except OSError as error:
             raise HomeError(
                 f"{self.path} cannot be used as a home: {error.strerror or error}. Name another folder with --home."

@@ -69,7 +69,8 @@ def _days(home: Home) -> Iterator[dt.date]:
 
 def _day(text: str | None) -> dt.date | None:
     try:
-        return dt.datetime.fromisoformat(text or "").astimezone(dt.UTC).date()
+        moment = dt.datetime.fromisoformat(text or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC).date()
     except (ValueError, OverflowError):
         return None
 

@@ -138,7 +138,7 @@ def readiness_sensor(
         new = {p for p, word in due.items() if asked.get(str(p)) != word}
         # What is no longer due is forgotten: when it is due again, it is asked for again.
         cursor = json.dumps({str(p): word for p, word in due.items()})
-        requests = [request_run(stretch) for stretch in stretches([*standings], new)]
+        requests = [request_run(dashboard.key, stretch) for stretch in stretches([*standings], new)]
         reason = None if requests else _summary(standings)
         return dg.SensorResult(requests, skip_reason=reason, cursor=cursor)
 
@@ -163,11 +163,11 @@ def stretches(order: Sequence[str | None], wanted: Collection[str | None]) -> It
             yield list(stretch)
 
 
-def request_run(stretch: Sequence[str | None], run_key: str | None = None) -> dg.RunRequest:
-    """Ask for one run of one stretch of partitions; its asset must take a range in a single run."""
+def request_run(asset: dg.AssetKey, stretch: Sequence[str | None], run_key: str | None = None) -> dg.RunRequest:
+    """Ask for one run of an asset for a stretch of partitions, which it must take in a single run."""
     if len(stretch) == 1:
-        return dg.RunRequest(run_key, partition_key=stretch[0])
-    return dg.RunRequest(run_key, tags={RANGE_START: stretch[0], RANGE_END: stretch[-1]})
+        return dg.RunRequest(run_key, asset_selection=[asset], partition_key=stretch[0])
+    return dg.RunRequest(run_key, asset_selection=[asset], tags={RANGE_START: stretch[0], RANGE_END: stretch[-1]})
 
 
 def _summary(standings: Mapping[str | None, Standing]) -> str:

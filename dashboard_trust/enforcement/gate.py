@@ -105,7 +105,7 @@ class Gate:
         """
         held = [verdict for verdict in verdicts if self.stops(verdict)]
         causes = [finding for verdict in held for finding in verdict.causes]
-        own = all(f.outcome is Outcome.PENDING and f.check and f.run_id == context.run_id for f in causes)
+        own = all(f.outcome is Outcome.PENDING and f.check and f.run_id == context.run.run_id for f in causes)
         attempt = context.op_execution_context.retry_number
         if held and own and (pause := next_pause(attempt, self.contract.wait_for_checks)) is not None:
             raise dg.RetryRequested(max_retries=attempt + 1, seconds_to_wait=pause.total_seconds())

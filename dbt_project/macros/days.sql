@@ -23,6 +23,11 @@
   {%- endif -%}
 {%- endmacro %}
 
+{# A sum that is not known where one of its parts is not: unlike SQL's own, which leaves it out. #}
+{% macro total(column) -%}
+  case when count(*) = count({{ column }}) then sum({{ column }}) end
+{%- endmacro %}
+
 {% macro days_of_run() -%}
   {%- set first = modules.datetime.date.fromisoformat(var("start_day") | string) -%}
   {%- set last = modules.datetime.date.fromisoformat(var("end_day") | string) -%}

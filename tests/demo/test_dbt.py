@@ -90,7 +90,7 @@ def test_an_id_on_two_days_passes_neither(home: Home):
     assert not statuses(built.tests, "unique_stg_payments_payment_id", "pass")
 
 
-def test_text_in_an_amount_fails_its_day_alone_and_reaches_no_mart(home: Home):
+def test_text_in_an_amount_fails_its_day_alone_and_is_no_number_in_a_mart(home: Home):
     with home.warehouse.connect("test") as connection:
         connection.execute(
             "UPDATE raw.payments SET amount = 'twelve' WHERE payment_id ="
@@ -98,14 +98,17 @@ def test_text_in_an_amount_fails_its_day_alone_and_reaches_no_mart(home: Home):
         )
 
     bad = build(home, REVENUE, MIDDLE - dt.timedelta(days=1), MIDDLE)
+    unknown = query(
+        home, "SELECT gross_revenue, net_revenue FROM marts.revenue_daily WHERE report_date = DATE '2024-03-07'"
+    )
     good = build(home, REVENUE, MIDDLE + dt.timedelta(days=1), AS_OF)
 
     assert statuses(bad.tests, "not_null_stg_payments_amount") == {"2024-03-06": "pass", "2024-03-07": "fail"}
-    assert "revenue_daily" not in bad.built
+    assert statuses(bad.tests, "not_null_revenue_daily_gross_revenue") == {"2024-03-06": "pass", "2024-03-07": "fail"}
+    assert unknown == [(None, None)]
     assert set(good.built) == set(REVENUE)
     assert not good.errors
     assert {status for test in good.tests.values() for status in (o.status for o in test.values())} == {"pass"}
-    assert query(home, "SELECT * FROM marts.revenue_daily WHERE report_date = DATE '2024-03-07'") == []
 
 
 def test_a_model_that_cannot_be_built_is_an_error_and_not_built(home: Home):

@@ -20,7 +20,7 @@ def asked(above, below, partition, instance, *, mapping=None, metadata=None):
     dep = dg.AssetDep("parent", partition_mapping=mapping)
     child = dg.AssetSpec("child", deps=[dep], partitions_def=below, metadata=metadata)
     graph = dg.Definitions([parent, child]).resolve_asset_graph()
-    return map_input(graph, dg.AssetKey("child"), partition, dg.AssetKey("parent"), instance)
+    return map_input(graph, (dg.AssetKey("child"), partition), dg.AssetKey("parent"), instance)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,11 @@ def test_dynamic_partitions_are_read_from_the_instance(instance):
     [
         (DAYS, "2024-03-05", ("2024-03-05",)),
         (WEEKS, "2024-03-03", WEEK),
-        (dg.DailyPartitionsDefinition("2024-03-01", timezone="America/New_York"), "2024-03-05", ("2024-03-05", "2024-03-06")),
+        (
+            dg.DailyPartitionsDefinition("2024-03-01", timezone="America/New_York"),
+            "2024-03-05",
+            ("2024-03-05", "2024-03-06"),
+        ),
         (dg.HourlyPartitionsDefinition("2024-03-01-00:00"), "2024-03-05-23:00", ("2024-03-05",)),
     ],
 )

@@ -2,7 +2,7 @@ select
   day as report_date,
   stage,
   cast(count(*) as bigint) as opportunities,
-  cast(sum(amount) as decimal(18, 2)) as amount
+  cast({{ total("amount") }} as decimal(18, 2)) as amount
 from {{ ref("stg_crm_opportunities") }}
 where {{ in_range("day") }}
 group by day, stage

@@ -3,14 +3,14 @@ with days as (
 ),
 
 payments as (
-  select day, sum(amount) as gross_revenue
+  select day, {{ total("amount") }} as gross_revenue
   from {{ ref("stg_payments") }}
   where status = 'paid' and {{ in_range("day") }}
   group by day
 ),
 
 refunds as (
-  select day, sum(amount) as refunds
+  select day, {{ total("amount") }} as refunds
   from {{ ref("stg_refunds") }}
   where {{ in_range("day") }}
   group by day
@@ -25,9 +25,13 @@ orders as (
 
 select
   days.report_date,
-  cast(coalesce(payments.gross_revenue, 0) as decimal(18, 2)) as gross_revenue,
-  cast(coalesce(refunds.refunds, 0) as decimal(18, 2)) as refunds,
-  cast(coalesce(payments.gross_revenue, 0) - coalesce(refunds.refunds, 0) as decimal(18, 2)) as net_revenue,
+  cast(case when payments.day is null then 0 else payments.gross_revenue end as decimal(18, 2)) as gross_revenue,
+  cast(case when refunds.day is null then 0 else refunds.refunds end as decimal(18, 2)) as refunds,
+  cast(
+    case when payments.day is null then 0 else payments.gross_revenue end
+    - case when refunds.day is null then 0 else refunds.refunds end
+    as decimal(18, 2)
+  ) as net_revenue,
   cast(coalesce(orders.orders, 0) as bigint) as orders
 from days
 left join payments on payments.day = days.report_date
