@@ -8,6 +8,7 @@ import traceback
 import typer
 
 from dashboard_trust.cli.answer import complain
+from dashboard_trust.cli.decisions import hold, release, waive
 from dashboard_trust.cli.demo import demo
 from dashboard_trust.cli.explain import explain
 from dashboard_trust.cli.status import status
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, status, explain):
+for command in (demo, status, explain, hold, release, waive):
     app.command()(command)
 
 

@@ -34,6 +34,8 @@ def next_steps(verdict: Verdict, serving: Serving | None) -> list[str]:
 
 
 def _step(finding: Finding, verdict: Verdict) -> str:
+    if finding.outcome is Outcome.UNAPPROVED:
+        return f"Ask whoever holds it, then: dashboard-trust release {finding.asset} --reason TEXT"
     if finding.asset == verdict.dashboard:
         return f"{finding.owner}: make it possible to judge {finding.asset}: {finding.reason}"
     where = f"{finding.asset} {finding.partition}" if finding.partition else finding.asset

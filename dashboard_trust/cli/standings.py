@@ -69,6 +69,7 @@ def describe(standing: Standing) -> dict[str, Any]:
 def describe_finding(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON."""
     return {
+        "name": finding.name,
         "asset": finding.asset,
         "partition": finding.partition,
         "check": finding.check,

@@ -7,6 +7,7 @@ partition: every asset it requires, with the inputs and the checks of each.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -150,6 +151,15 @@ class Input:
     asset: str
     partitions: tuple[str | None, ...]
     days: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The asset and what is read of it: ``raw/payments 2026-11-20``."""
+        parts = [part for part in (*self.partitions, *self.days) if part]
+        if len(parts) > 2:
+            digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+            return f"{self.asset} {parts[0]}..{parts[-1]} ({len(parts)}, {digest})"
+        return " ".join([self.asset, *parts])
 
 
 @dataclass(frozen=True, slots=True)

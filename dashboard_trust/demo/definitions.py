@@ -60,7 +60,7 @@ def _nightly_sync() -> dg.ScheduleDefinition:
     """A clock starts the syncs, and nothing else: everything after waits for its inputs."""
     return dg.ScheduleDefinition(
         name="nightly_sync",
-        job=dg.define_asset_job("sync_systems_of_record_job", dg.AssetSelection.assets(*SYNCED)),
+        job=dg.define_asset_job("sync", dg.AssetSelection.assets(*SYNCED)),
         cron_schedule="0 5 * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,

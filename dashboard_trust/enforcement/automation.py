@@ -134,7 +134,7 @@ def readiness_sensor(
         if evaluated is not None:
             evaluated(context.instance, [standing.verdict for standing in standings.values()])
         asked: Mapping[str, str] = json.loads(context.cursor or "{}")
-        due = {p: _ask(s) for p, s in standings.items() if needs_run(s) and is_time(gate.contract, s.verdict)}
+        due = {p: _ask(s) for p, s in standings.items() if _is_due(gate.contract, s)}
         new = {p for p, word in due.items() if asked.get(str(p)) != word}
         # What is no longer due is forgotten: when it is due again, it is asked for again.
         cursor = json.dumps({str(p): word for p, word in due.items()})
@@ -143,6 +143,18 @@ def readiness_sensor(
         return dg.SensorResult(requests, skip_reason=reason, cursor=cursor)
 
     return sensor
+
+
+def _is_due(contract: DashboardContract, standing: Standing) -> bool:
+    return needs_run(standing) and is_time(contract, standing.verdict) and shows_news(contract, standing)
+
+
+def shows_news(contract: DashboardContract, standing: Standing) -> bool:
+    """Whether a refresh would show another version of anything; an unmet section is left out of it."""
+    unmet = [section for section in contract.sections if section.key in standing.verdict.unmet]
+    left_out = {asset for section in unmet for asset in section.assets}
+    shown = {asset: version for asset, version in standing.verdict.consumed if asset not in left_out}
+    return any(load is None or not shown.items() <= load.consumed.items() for load in standing.delivered)
 
 
 def is_time(contract: DashboardContract, verdict: Verdict) -> bool:

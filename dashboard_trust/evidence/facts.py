@@ -19,7 +19,7 @@ class Materialization:
     """A version of one partition of one asset.
 
     ``version`` is what its author gave, else the storage id. ``days`` are the versions of its slices
-    by ISO day (None: it has no slices; empty: it holds no rows). ``consumed`` maps an upstream to the
+    by ISO day (None: it has no slices; empty: it holds no rows). ``consumed`` maps an input's name to the
     version its step recorded; ``pointers`` maps an upstream to the newest storage id its run had seen;
     ``planned_id`` is when its run was planned.
     """

@@ -9,7 +9,7 @@ DAYS = "dashboard_trust/days"
 """On a materialization: version by ISO day. On a check result: ``[passed, reason]`` by ISO day."""
 
 CONSUMED = "dashboard_trust/consumed"
-"""On a materialization: the version of each direct input its gate had judged, by asset key."""
+"""On a materialization: the version of each direct input its gate had judged, by `Input.name`."""
 
 SLICES = "dashboard_trust/slices"
 """On an asset's definition: the upstream tables of which it reads only its own days, with the column."""

@@ -27,7 +27,6 @@ from dashboard_trust.evidence.names import GATE_CHECK
 
 EVENTS = SqlEventLogStorageTable.c
 CHECKS = AssetCheckExecutionsTable.c
-KINDS = {"ASSET_MATERIALIZATION": "loaded", "ASSET_MATERIALIZATION_PLANNED": "planned"}
 Key = TypeVar("Key", str, int)
 CHUNK = 400  # below every engine's limit of bound parameters, with room for two lists
 
@@ -84,24 +83,39 @@ class EventTables:
         with storage.index_connection() as connection:
             yield cls(connection)
 
-    def newest_events(self, assets: Set[str], partitions: Set[str]) -> dict[tuple[Place, str], Row]:
-        """Return the newest materialization and the newest plan of each place, wiped ones left out."""
+    def newest_loads(self, places: Set[Place]) -> dict[Place, Row]:
+        """Return the newest materialization of each place; a wiped one is none."""
+        assets = {asset for asset, _ in places}
         wiped = self._wiped(assets)
-        found: dict[tuple[Place, str], Row] = {}
+        found: dict[Place, Row] = {}
         for keys in _chunks(assets):
-            newest = (
-                db.select(db.func.max(EVENTS.id).label("id"))
-                .where(EVENTS.asset_key.in_([_stored(key) for key in keys]))
-                .where(EVENTS.dagster_event_type.in_(KINDS))
-                .group_by(EVENTS.asset_key, EVENTS.dagster_event_type, EVENTS.partition)
+            newest = _newest_load_ids(keys, places).subquery()
+            query = db.select(*_ROW).where(EVENTS.id.in_(db.select(newest.c.id)))
+            for row in map(_row, self.connection.execute(query)):
+                place = (row.asset, row.partition)
+                if place in places and (row.asset not in wiped or row.at > wiped[row.asset]):
+                    found[place] = row
+        return found
+
+    def open_plans(self, places: Set[Place]) -> dict[Place, list[Row]]:
+        """Return what runs planned of each place after its newest materialization, newest first."""
+        assets = {asset for asset, _ in places}
+        wiped = self._wiped(assets)
+        found: dict[Place, list[Row]] = {}
+        for keys in _chunks(assets):
+            last = _newest_load_ids(keys, places).subquery()
+            same = (EVENTS.asset_key == last.c.asset_key) & EVENTS.partition.is_not_distinct_from(last.c.partition)
+            query = (
+                db.select(*_ROW)
+                .outerjoin(last, same)
+                .where(_stands_in(keys, places))
+                .where(EVENTS.dagster_event_type == "ASSET_MATERIALIZATION_PLANNED")
+                .where(EVENTS.id > db.func.coalesce(last.c.id, 0))
+                .order_by(EVENTS.id.desc())
             )
-            if len(partitions) <= CHUNK:
-                newest = newest.where(EVENTS.partition.in_(sorted(partitions)) | EVENTS.partition.is_(None))
-            columns = (*_ROW, EVENTS.dagster_event_type)
-            for record in self.connection.execute(db.select(*columns).where(EVENTS.id.in_(newest))):
-                row = _row(record)
-                if row.asset not in wiped or row.at > wiped[row.asset]:
-                    found[(row.asset, row.partition), KINDS[record.dagster_event_type]] = row
+            for row in map(_row, self.connection.execute(query)):
+                if (row.asset, row.partition) in places and (row.asset not in wiped or row.at > wiped[row.asset]):
+                    found.setdefault((row.asset, row.partition), []).append(row)
         return found
 
     def bodies(self, storage_ids: Set[int]) -> dict[int, Row]:
@@ -126,23 +140,36 @@ class EventTables:
                     planned.setdefault((row.run_id, row.asset), {})[row.partition] = row.storage_id
         return {key: RunPlan(ids) for key, ids in planned.items()}
 
-    def newest_checks(self, wanted: Set[tuple[str, str, str | None]]) -> dict[tuple[str, str, str | None], CheckRow]:
-        """Return the newest execution of each check on each partition, going by plan time."""
-        rows: dict[tuple[str, str, str | None], CheckRow] = {}
+    def newest_checks(
+        self, wanted: Set[tuple[str, str, str | None]]
+    ) -> dict[tuple[str, str, str | None], list[CheckRow]]:
+        """Return, newest first by plan time, the executions of each check on each partition.
+
+        They go back to the newest one that came to a word: those after it may never come to one.
+        """
+        rows: dict[tuple[str, str, str | None], list[CheckRow]] = {}
         partitions = sorted({partition for _, _, partition in wanted if partition is not None})
         for keys in _chunks({asset for asset, _, _ in wanted}):
             newest = (
-                db.select(db.func.max(CHECKS.id))
+                db.select(
+                    *_CHECK, db.func.max(db.case((CHECKS.execution_status != "PLANNED", CHECKS.id))).label("ended")
+                )
                 .where(CHECKS.asset_key.in_([_stored(key) for key in keys]))
-                .group_by(CHECKS.asset_key, CHECKS.check_name, CHECKS.partition)
+                .group_by(*_CHECK)
             )
             if len(partitions) <= CHUNK:
                 newest = newest.where(CHECKS.partition.in_(partitions) | CHECKS.partition.is_(None))
-            query = db.select(AssetCheckExecutionsTable).where(CHECKS.id.in_(newest))
-            for record in self.connection.execute(query):
-                row = _check_row(record)
+            last = newest.subquery()
+            same = (
+                (CHECKS.asset_key == last.c.asset_key)
+                & (CHECKS.check_name == last.c.check_name)
+                & CHECKS.partition.is_not_distinct_from(last.c.partition)
+                & (CHECKS.id >= db.func.coalesce(last.c.ended, 0))
+            )
+            query = db.select(AssetCheckExecutionsTable).join(last, same).order_by(CHECKS.id.desc())
+            for row in map(_check_row, self.connection.execute(query)):
                 if (row.asset, row.check, row.partition) in wanted:
-                    rows[row.asset, row.check, row.partition] = row
+                    rows.setdefault((row.asset, row.check, row.partition), []).append(row)
         return rows
 
     def held_places(self, run_ids: Set[str]) -> set[tuple[str, str, str | None]]:
@@ -183,7 +210,26 @@ class EventTables:
         return wiped
 
 
+_CHECK = (CHECKS.asset_key, CHECKS.check_name, CHECKS.partition)
 _ROW = (EVENTS.id, EVENTS.asset_key, EVENTS.partition, EVENTS.run_id, EVENTS.step_key, EVENTS.timestamp)
+
+
+def _stands_in(assets: list[str], places: Set[Place]) -> db.ColumnElement[bool]:
+    """The condition that an event is of these assets and, as far as that is worth asking, of these partitions."""
+    partitions = sorted({partition for _, partition in places if partition is not None})
+    of_assets = EVENTS.asset_key.in_([_stored(key) for key in assets])
+    if len(partitions) > CHUNK:
+        return of_assets
+    return of_assets & (EVENTS.partition.in_(partitions) | EVENTS.partition.is_(None))
+
+
+def _newest_load_ids(assets: list[str], places: Set[Place]) -> db.Select[Any]:
+    return (
+        db.select(EVENTS.asset_key, EVENTS.partition, db.func.max(EVENTS.id).label("id"))
+        .where(_stands_in(assets, places))
+        .where(EVENTS.dagster_event_type == "ASSET_MATERIALIZATION")
+        .group_by(EVENTS.asset_key, EVENTS.partition)
+    )
 
 
 def _row(record: db.Row[Any], body: str | None = None) -> Row:

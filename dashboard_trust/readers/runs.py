@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import dagster as dg
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunFacts:
-    """One run: whether it goes on, and the error message of each step that failed."""
+    """One run: whether it goes on, and the error message of each step that failed.
+
+    ``read_failures`` is called when somebody asks, since it costs a read of the run's own log.
+    """
 
     run_id: str
     unfinished: bool
     succeeded: bool
-    ended_at: dt.datetime | None = None
-    failures: Mapping[str, str] = field(default_factory=dict)
+    ended_at: dt.datetime | None
+    read_failures: Callable[[], Mapping[str, str]]
 
     @classmethod
     def gone(cls, run_id: str) -> RunFacts:
         """A run that is no longer in the run storage: what it planned will never come."""
-        return cls(run_id, unfinished=False, succeeded=False)
+        return cls(run_id, unfinished=False, succeeded=False, ended_at=None, read_failures=dict)
+
+    @cached_property
+    def failures(self) -> Mapping[str, str]:
+        """The error message of each step that failed, by step key."""
+        return {} if self.unfinished or self.succeeded else self.read_failures()
+
+    def broke(self, step_key: str | None) -> bool:
+        """Whether the step failed."""
+        return step_key in self.failures
 
     def started(self, step_key: str | None) -> bool:
         """Whether the step is to blame: it failed, or its run ended well without delivering."""
-        return self.succeeded or step_key in self.failures
+        return self.succeeded or self.broke(step_key)
 
     def reason(self, step_key: str | None) -> str:
         """Why the step delivered nothing, in one line."""
@@ -39,7 +52,7 @@ class RunFacts:
 
 
 def read_runs(instance: dg.DagsterInstance, run_ids: Set[str]) -> dict[str, RunFacts]:
-    """Read the state of these runs, and of the failed ones why: one query, and one a failed run."""
+    """Read the state of these runs, in one query; why one failed is read when it is asked for."""
     if not run_ids:
         return {}
     records = instance.get_run_records(dg.RunsFilter(run_ids=sorted(run_ids)))
@@ -49,9 +62,7 @@ def read_runs(instance: dg.DagsterInstance, run_ids: Set[str]) -> dict[str, RunF
 def _run_facts(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunFacts:
     run = record.dagster_run
     ended = dt.datetime.fromtimestamp(record.end_time, dt.UTC) if record.end_time else None
-    unfinished = not run.is_finished
-    failures = {} if unfinished or run.is_success else _failures(instance, run.run_id)
-    return RunFacts(run.run_id, unfinished, run.is_success, ended, failures)
+    return RunFacts(run.run_id, not run.is_finished, run.is_success, ended, partial(_failures, instance, run.run_id))
 
 
 def _failures(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:

@@ -43,7 +43,7 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
         deadline=deadline,
         version=_version(promise, evidence),
         consumed=tuple(
-            (asked.asset, version)
+            (asked.name, version)
             for asked in promise.dashboard_inputs
             if (version := _newest_version(asked, evidence)) is not None
         ),
@@ -123,7 +123,7 @@ def _examine_load(
 
 def _is_current(consumer: Materialization, asked: Input, evidence: Evidence) -> bool:
     """Whether the consumer consumed the newest version; order of completion proves nothing."""
-    recorded = consumer.consumed.get(asked.asset)
+    recorded = consumer.consumed.get(asked.name)
     if recorded is not None:
         newest = _newest_version(asked, evidence)
         return newest is None or newest == recorded  # a missing input is a finding of its own

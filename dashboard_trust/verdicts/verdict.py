@@ -70,6 +70,12 @@ class Finding:
     version: str = ""
 
     @property
+    def name(self) -> str:
+        """What to call it by in a command: ``asset@partition:check``."""
+        where = f"{self.asset}@{self.partition}" if self.partition else self.asset
+        return f"{where}:{self.check}" if self.check else where
+
+    @property
     def place(self) -> str:
         """Asset, partition and check in one line."""
         where = f"{self.asset} {self.partition}" if self.partition else self.asset
@@ -82,7 +88,7 @@ class Verdict:
 
     ``findings`` are the causes; ``consequences`` are what only waits for one of them. ``unmet`` are
     the sections to be labelled. ``version`` stands for the versions of everything required;
-    ``consumed`` are those of the direct inputs, by asset.
+    ``consumed`` are those of the direct inputs, by name.
     """
 
     dashboard: str

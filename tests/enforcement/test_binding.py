@@ -85,7 +85,11 @@ def test_by_default_everything_upstream_is_required_with_every_check(instance):
 
     assert set(found) == {"raw", "mart", "deals"}
     assert found["raw"].checks == ("complete", "fresh")
-    assert (found["mart"].partition, found["mart"].owner, found["raw"].owner) == ("2024-03-03", "team:mart", "team:dash")
+    assert (found["mart"].partition, found["mart"].owner, found["raw"].owner) == (
+        "2024-03-03",
+        "team:mart",
+        "team:dash",
+    )
     assert found["mart"].inputs == (Input("raw", (None,)),)
 
 
@@ -97,7 +101,11 @@ def test_a_contract_may_require_less_and_only_some_checks(instance):
 
 
 def test_an_asset_below_a_block_and_a_label_section_blocks(instance):
-    sections = (Section("a", "A", ("mart",)), Section("b", "B", ("deals",), "label"), Section("c", "C", ("raw",), "label"))
+    sections = (
+        Section("a", "A", ("mart",)),
+        Section("b", "B", ("deals",), "label"),
+        Section("c", "C", ("raw",), "label"),
+    )
     found = requirements(bind(sections=sections), instance)
 
     assert {name: (one.blocks, one.sections) for name, one in found.items()} == {

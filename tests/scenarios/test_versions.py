@@ -90,7 +90,7 @@ def test_a_reload_of_another_day_during_the_build_of_this_one_outdates_nothing(p
     assert plain.findings(D1) == []
 
 
-CHAIN = '''
+CHAIN = """
 from pathlib import Path
 import dagster as dg
 from dashboard_trust.contracts.model import DashboardContract
@@ -112,7 +112,7 @@ dash = trusted_dashboard(
 )
 defs = trust(dg.Definitions([raw, mart, dash], jobs=[dg.define_asset_job("chain")], executor=dg.in_process_executor))
 chain = defs.resolve_job_def("chain")
-'''
+"""
 
 
 def test_a_re_execution_from_failure_stands_on_the_load_of_the_run_before(tmp_path, instance):

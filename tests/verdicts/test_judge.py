@@ -27,7 +27,7 @@ READY_BY = ReadyBy(dt.time(8))
 RAW = Requirement("raw", None, "team:raw", days=(DAY,), checks=("complete",))
 MART = Requirement("mart", DAY, "team:mart", inputs=(Input("raw", (None,), (DAY,)),), checks=("unique",))
 RAW_LOAD = Materialization("raw", None, 10, EARLY, "run-raw", "event 10", days={DAY: "a", NEXT: "b"})
-MART_LOAD = Materialization("mart", DAY, 20, EARLY, "run-mart", "event 20", consumed={"raw": "a"})
+MART_LOAD = Materialization("mart", DAY, 20, EARLY, "run-mart", "event 20", consumed={f"raw {DAY}": "a"})
 RAW_CHECK = CheckResult("raw", "complete", None, "passed", EARLY, "run-raw", target_id=10)
 MART_CHECK = CheckResult("mart", "unique", DAY, "passed", EARLY, "run-mart", target_id=20)
 
@@ -156,7 +156,7 @@ def test_a_check_of_severity_warn_that_raised_holds():
 
 def test_a_pass_on_an_older_load_does_not_count():
     reloaded = replace(RAW_LOAD, storage_id=11, version="event 11", days={DAY: "changed", NEXT: "b"})
-    mart = replace(MART_LOAD, consumed={"raw": "changed"})
+    mart = replace(MART_LOAD, consumed={f"raw {DAY}": "changed"})
 
     verdict = judge(promise(), good(reloaded, mart, earlier=[RAW_LOAD]))
 
@@ -225,7 +225,7 @@ def test_a_load_without_rows_for_the_day_is_missing_and_not_empty_but_good(days)
 
 
 def test_a_consumer_of_an_older_version_is_outdated():
-    verdict = judge(promise(), good(replace(MART_LOAD, consumed={"raw": "older"})))
+    verdict = judge(promise(), good(replace(MART_LOAD, consumed={f"raw {DAY}": "older"})))
 
     assert outcomes(verdict) == [("mart", None, Outcome.OUTDATED)]
     assert verdict.readiness is Readiness.WAITING
@@ -354,7 +354,7 @@ def test_a_failure_in_a_labelled_section_is_partial_and_never_shown_as_ready():
 
 def test_a_blocking_asset_below_a_labelled_one_still_holds():
     shared = replace(MART, inputs=(Input("deals", (DAY,)),), sections=("revenue",))
-    behind = replace(MART_LOAD, consumed={"deals": "older"})
+    behind = replace(MART_LOAD, consumed={f"deals {DAY}": "older"})
 
     verdict = judge(promise(shared, DEALS, sections=sections()), evidence(behind, MART_CHECK))
 
@@ -385,5 +385,5 @@ def test_the_version_changes_with_any_required_version_and_with_nothing_else():
 def test_what_the_dashboard_consumes_is_told_with_its_versions():
     asked = Promise(DashboardContract("dash", "team:dash"), DAY, PERIOD, (RAW, MART), (Input("mart", (DAY,)),))
 
-    assert judge(asked, good()).consumed == (("mart", "event 20"),)
+    assert judge(asked, good()).consumed == ((f"mart {DAY}", "event 20"),)
     assert judge(asked, evidence(RAW_LOAD)).consumed == ()

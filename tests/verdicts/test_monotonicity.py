@@ -47,7 +47,7 @@ def storage_id(asset, partition=DAY):
 def good_load(asset, partition):
     read = CONSUMED.get(asset)
     days = {DAY: "v1", NEXT: "v1"} if asset == "raw" else None
-    consumed, pointers = ({read: "v1"}, {read: storage_id(read)}) if read else ({}, {})
+    consumed, pointers = ({f"{read} {DAY}": "v1"}, {read: storage_id(read)}) if read else ({}, {})
     own = storage_id(asset, partition)
     return Materialization(asset, partition, own, LOADED, f"run of {asset}", "v1", days, consumed, pointers, own)
 
@@ -65,7 +65,7 @@ load_changes = st.sampled_from(
         {"consumed": {}},
         {"consumed": {}, "pointers": {}},
         {"consumed": {}, "in_range": True},
-        {"consumed": {"raw": "v2", "staging": "v2"}},
+        {"consumed": {f"raw {DAY}": "v2", f"staging {DAY}": "v2"}},
         {"storage_id": 19},
         {"days": {DAY: "v2"}},
         {"days": {NEXT: "v1"}},
