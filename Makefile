@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/dashboard-trust demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest -m "not faker and not soak"
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not faker and not soak"
 
 ui: $(VENV)/.installed
 	$(BIN)/dashboard-trust demo --prepare

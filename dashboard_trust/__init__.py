@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dashboard_trust.contracts.exposures import read_exposures
     from dashboard_trust.contracts.model import (
         DashboardContract,
         PartitionSchedule,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
 
 _HOMES = {
+    "contracts.exposures": ("read_exposures",),
     "contracts.model": ("DashboardContract", "PartitionSchedule", "ReadyBy", "RequiredAsset", "Section"),
     "contracts.yaml": ("read_contracts",),
     "enforcement.automation": ("inputs_ready", "readiness_sensor"),
@@ -49,6 +51,7 @@ __all__ = [
     "inputs_ready",
     "judge",
     "read_contracts",
+    "read_exposures",
     "readiness_sensor",
     "trust",
     "trusted",

@@ -58,6 +58,7 @@ def test_the_public_names_are_these():
         "inputs_ready",
         "judge",
         "read_contracts",
+        "read_exposures",
         "readiness_sensor",
         "trust",
         "trusted",

@@ -47,7 +47,7 @@ def build_definitions(home: Home) -> dg.Definitions:
                     evaluated=lambda instance, verdicts: announce(
                         Home.from_environment(), contract, instance, verdicts
                     ),
-                    minimum_interval_seconds=15,
+                    minimum_interval_seconds=10,
                     default_status=dg.DefaultSensorStatus.RUNNING,
                     description="Launches the dashboard once per version of its inputs; says how it stands.",
                 ),
@@ -75,7 +75,7 @@ def _models_sensor() -> dg.AutomationConditionSensorDefinition:
         target=dg.AssetSelection.all() - dg.AssetSelection.assets(DASHBOARD),
         use_user_code_server=True,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=15,
+        minimum_interval_seconds=10,
         description="Launches the models of the days whose inputs became ready.",
     )
 

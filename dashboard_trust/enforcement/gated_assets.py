@@ -13,7 +13,7 @@ from dashboard_trust.enforcement.binding import bind
 from dashboard_trust.enforcement.freshness import with_freshness_policies
 from dashboard_trust.enforcement.gate import Gate, consumed_metadata, record_consumed
 from dashboard_trust.enforcement.gated_step import body_of, definitions_of, gate_of, put_gate, replace_assets
-from dashboard_trust.errors import ContractError, DashboardTrustError, nearest
+from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
 from dashboard_trust.verdicts.verdict import Verdict
 
 Refresh = Callable[[dg.AssetExecutionContext, Sequence[Verdict]], Mapping[str | None, Mapping[str, Any]] | None]
@@ -125,7 +125,7 @@ def trust(defs: dg.Definitions, contracts: Sequence[DashboardContract] = ()) -> 
     """Bind every gate in these definitions to their asset graph, and return them.
 
     Args:
-        defs: A project's whole definitions.
+        defs: A project's whole definitions: what is merged in later is not seen by the gates.
         contracts: Of dashboards that are assets already (a dbt model, an export, a BI refresh): each
             gets a gate in front. Where one step makes several assets, all of them are guarded by it.
             The windows of every contract become Dagster's freshness policies, where there is none.
@@ -134,6 +134,10 @@ def trust(defs: dg.Definitions, contracts: Sequence[DashboardContract] = ()) -> 
         ContractError: A contract names an asset that is not upstream of it, requires nothing, or is
             of an asset that is not there, has no step of its own, or has a gate already.
     """
+    if not isinstance(defs, dg.Definitions):
+        raise InvalidInputError(
+            f"trust was given {type(defs).__name__}, which is not loaded yet: call it inside the @dg.definitions function."
+        )
     guarded = _guard_existing(defs, contracts)
     every = [gate.contract for gate in gates(guarded).values()]
     shown = with_freshness_policies(guarded, every)

@@ -209,7 +209,7 @@ def _answers(url: str) -> bool:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=10)
+        process.wait(timeout=5)
     # Whatever it leaves behind is in its session, which nobody else is in.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -57,11 +57,12 @@ def automation(mini) -> Automation:
 def sensor(mini):
     """Tick the dashboard's readiness sensor; return the stretches asked for."""
     definition = readiness_sensor(mini.defs.get_assets_def("dash"))
+    defs = dg.Definitions.merge(mini.defs, dg.Definitions(sensors=[definition]))
     cursor = None
 
     def tick() -> list[tuple[str, str]]:
         nonlocal cursor
-        context = dg.build_sensor_context(mini.instance, cursor=cursor, definitions=mini.defs)
+        context = dg.build_sensor_context(mini.instance, cursor=cursor, definitions=defs)
         data = definition.evaluate_tick(context)
         cursor = data.cursor
         return [
