@@ -32,7 +32,7 @@ def make_shape() -> Shape:
     """Half raw, three tenths staging on two raw each, two tenths marts on three staging each."""
     raw = [f"raw_{n}" for n in range(ASSETS // 2)]
     staging = [f"staging_{n}" for n in range(ASSETS * 3 // 10)]
-    inputs: dict[str, tuple[str, ...]] = {name: () for name in raw}
+    inputs: dict[str, tuple[str, ...]] = dict.fromkeys(raw, ())
     inputs |= {name: (raw[n], raw[n + 40]) for n, name in enumerate(staging)}
     inputs |= {f"mart_{n}": tuple(staging[n : n + 3]) for n in range(ASSETS - len(inputs))}
     days = tuple((FIRST + dt.timedelta(days=n)).isoformat() for n in range(DAYS))
@@ -46,7 +46,7 @@ def make_definitions(shape: Shape) -> dg.Definitions:
         specs = [dg.AssetCheckSpec(check, asset=name, partitions_def=partitions) for check in shape.checks]
 
         @dg.asset(name=name, deps=list(above), partitions_def=partitions, check_specs=specs)
-        def one() -> None: ...
+        def one(): ...
 
         return one
 
@@ -91,7 +91,7 @@ def read_through_dagster(instance: dg.DagsterInstance, shape: Shape, day: str) -
             dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[day]), limit=1
         ).records
         assert records
-    from dagster._core.storage.partition_status_cache import PartitionKeyFilter  # internal, as the read is
+    from dagster._core.event_api import PartitionKeyFilter  # internal, as the read is
 
     keys = [dg.AssetCheckKey(asset, check) for asset in assets for check in shape.checks]
     storage = instance.event_log_storage
@@ -107,7 +107,9 @@ def run(instance: dg.DagsterInstance) -> None:
     shape = make_shape()
     start = time.perf_counter()
     fill(instance, shape)
-    print(f"{ASSETS} assets, {ASSETS * CHECKS} checks, {DAYS} partitions, written in {time.perf_counter() - start:.0f} s")
+    print(
+        f"{ASSETS} assets, {ASSETS * CHECKS} checks, {DAYS} partitions, written in {time.perf_counter() - start:.0f} s"
+    )
     gate = gates(make_definitions(shape))[dg.AssetKey("dash")]
     assert gate.binding is not None
     day, tick = shape.days[-1], shape.days[-TICK:]
@@ -124,7 +126,9 @@ def run(instance: dg.DagsterInstance) -> None:
     report("  the promise", *measure(lambda: gate.binding.promise(day, instance)), unit)
     report("  the gate: promise, evidence, verdict", *measure(lambda: gate.judge(instance, [day], NOW)), unit)
     report("an old partition: the gate", *measure(lambda: gate.judge(instance, [shape.days[5]], NOW)), unit)
-    report(f"{TICK} partitions at once: evidence", *measure(lambda: read_evidence(instance, promises[TICK], NOW), 3), unit)
+    report(
+        f"{TICK} partitions at once: evidence", *measure(lambda: read_evidence(instance, promises[TICK], NOW), 3), unit
+    )
     report(f"{TICK} partitions at once: the gate", *measure(lambda: gate.judge(instance, tick, NOW), 3), unit)
     report(
         "one partition, read through Dagster's API",

@@ -81,7 +81,7 @@ def make_bodies() -> Bodies:
     days = dg.DailyPartitionsDefinition(DAY, end_date="1999-09-20")
 
     @dg.asset(name=INPUT, partitions_def=days)
-    def above() -> None: ...
+    def above(): ...
 
     @dg.asset(
         name=SAMPLE,
@@ -100,7 +100,7 @@ def make_bodies() -> Bodies:
                 db.text("select dagster_event_type, event from event_logs where asset_key like '%sample_asset%'")
             ).fetchall()
             check = connection.execute(db.text("select evaluation_event from asset_check_executions")).scalar_one()
-    stored = {kind: body for kind, body in events}
+    stored = dict(events)
     return Bodies(result.run_id, stored["ASSET_MATERIALIZATION_PLANNED"], stored["ASSET_MATERIALIZATION"], check)
 
 

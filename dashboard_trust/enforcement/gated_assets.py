@@ -136,7 +136,7 @@ def trust(defs: dg.Definitions, contracts: Sequence[DashboardContract] = ()) -> 
     """
     if not isinstance(defs, dg.Definitions):
         raise InvalidInputError(
-            f"trust was given {type(defs).__name__}, which is not loaded yet: call it inside the @dg.definitions function."
+            f"trust was given {type(defs).__name__}, not yet loaded: call it inside the @dg.definitions function."
         )
     guarded = _guard_existing(defs, contracts)
     every = [gate.contract for gate in gates(guarded).values()]

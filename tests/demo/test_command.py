@@ -52,19 +52,18 @@ def test_prepare_writes_the_source_once_and_never_again(new_home, answer):
     assert (content(new_home.home.source), content(new_home.home.landing)) == (source, landing)
 
 
-def test_status_and_explain_are_one_document_each(demo):
-    status = demo.command("status", "--json")
-    assert status.returncode == 0, status.stderr
-    (row,) = json.loads(status.stdout)
+def test_status_and_explain_are_one_document_each(demo, answer):
+    code, said, _ = answer(demo, "status", "--json")
+    assert code == 0
+    (row,) = json.loads(said)
     assert row.keys() >= STANDING
     assert (row["dashboard"], row["readiness"], row["findings"]) == ("dashboards/daily_revenue", "READY", [])
 
-    explained = demo.command("explain", "dashboards/daily_revenue", "--partition", "2025-03-10", "--json")
-    assert explained.returncode == 0, explained.stderr
-    assert json.loads(explained.stdout)["partition"] == "2025-03-10"
+    code, said, _ = answer(demo, "explain", "dashboards/daily_revenue", "--partition", "2025-03-10", "--json")
+    assert (code, json.loads(said)["partition"]) == (0, "2025-03-10")
 
 
-def test_a_held_day_is_told_with_its_findings(demo):
+def test_a_held_day_is_3_and_is_told_with_its_findings(demo, answer):
     (demo.home.source / "orders.csv").unlink()
 
     held = demo.command("demo", "--json")
@@ -74,7 +73,7 @@ def test_a_held_day_is_told_with_its_findings(demo):
     assert (told["readiness"], told["published"]) == ("BLOCKED", False)
     assert all(row.keys() >= {"asset", "partition", "check", "outcome", "reason", "owner"} for row in told["findings"])
     assert "orders.csv" in json.dumps(told["findings"])
-    (row,) = json.loads(demo.command("status", "--json").stdout)
+    (row,) = json.loads(answer(demo, "status", "--json")[1])
     assert row["findings"] == told["findings"]
 
 

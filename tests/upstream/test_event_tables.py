@@ -61,7 +61,9 @@ def test_the_tables_have_the_columns_we_read(columns, names):
 
 
 def test_the_default_storage_is_sql_also_where_it_is_configured(tmp_path, instance):
-    (tmp_path / "dagster.yaml").write_text(f"storage: {{sqlite: {{base_dir: {tmp_path}/kept}}}}\ntelemetry: {{enabled: false}}\n")
+    (tmp_path / "dagster.yaml").write_text(
+        f"storage: {{sqlite: {{base_dir: {tmp_path}/kept}}}}\ntelemetry: {{enabled: false}}\n"
+    )
 
     with dg.DagsterInstance.from_config(str(tmp_path)) as configured:
         for one in (instance, configured):
