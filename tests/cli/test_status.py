@@ -21,6 +21,7 @@ def test_the_last_partition_is_the_one_that_is_judged(in_shop, capfd):
     assert row["serving"]["partition"] == "2026-11-02"
     (finding,) = row["findings"]
     assert finding == {
+        "name": "pay@2026-11-05",
         "asset": "pay",
         "partition": "2026-11-05",
         "check": None,
