@@ -147,7 +147,6 @@ def _write(instance: dg.DagsterInstance, table: str, columns: tuple[str, ...], r
             texts = [tuple(str(v) if isinstance(v, dt.datetime) else v for v in row) for row in rows]
             raw.executemany(f"insert into {table} ({named}) values ({', '.join('?' * len(columns))})", texts)
             raw.commit()
-            raw.execute("analyze")
             return
         with closing(raw.cursor()) as cursor:
             cursor.copy_expert(f"copy {table} ({named}) from stdin", _copied(rows))

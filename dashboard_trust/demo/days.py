@@ -38,15 +38,17 @@ def ask_for(home: Home, as_of: dt.date) -> None:
 
 
 def build_partitions(home: Home) -> dg.DailyPartitionsDefinition:
-    """Return the days as partitions, UTC; a home without a source has the last two weeks."""
+    """Return the days as partitions, UTC; a home without a source has the last two weeks.
+
+    They end with the last day in the source or asked for; where that is yesterday or today, they go on
+    with the calendar, so that a Dagster that stays up sees the days to come.
+    """
     yesterday = today() - dt.timedelta(days=1)
     last = max((day for day in (last_day(home), _horizon(home)) if day), default=yesterday)
     first = first_day(home) or last - WINDOW + dt.timedelta(days=1)
+    end = (last + dt.timedelta(days=1)).isoformat() if last < yesterday else None
     # The present day is a partition only where somebody has data for it, or asked for it.
-    offset = 1 if last >= today() else 0
-    return dg.DailyPartitionsDefinition(
-        first.isoformat(), end_date=(last + dt.timedelta(days=1)).isoformat(), end_offset=offset
-    )
+    return dg.DailyPartitionsDefinition(first.isoformat(), end_date=end, end_offset=1 if last >= today() else 0)
 
 
 def _horizon(home: Home) -> dt.date | None:

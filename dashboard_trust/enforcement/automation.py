@@ -88,7 +88,7 @@ async def _in_progress(gate: Gate, view: AssetGraphView) -> set[str]:
 
 def needs_run(standing: Standing) -> bool:
     """Whether a run would be let through and would deliver something new."""
-    return not standing.verdict.holds and not standing.is_current
+    return not standing.stops and not standing.is_current
 
 
 def newest_partitions(gate: Gate, instance: dg.DagsterInstance, count: int = LOOKBACK) -> Sequence[str | None]:
@@ -146,20 +146,12 @@ def readiness_sensor(
 
 
 def _is_due(contract: DashboardContract, standing: Standing) -> bool:
-    return needs_run(standing) and is_time(contract, standing.verdict) and shows_news(contract, standing)
-
-
-def shows_news(contract: DashboardContract, standing: Standing) -> bool:
-    """Whether a refresh would show another version of anything; an unmet section is left out of it."""
-    unmet = [section for section in contract.sections if section.key in standing.verdict.unmet]
-    left_out = {asset for section in unmet for asset in section.assets}
-    shown = {asset: version for asset, version in standing.verdict.consumed if asset not in left_out}
-    return any(load is None or not shown.items() <= load.consumed.items() for load in standing.delivered)
+    return needs_run(standing) and is_time(contract, standing.verdict)
 
 
 def is_time(contract: DashboardContract, verdict: Verdict) -> bool:
-    """Whether a verdict that does not hold is reason to launch: PARTIAL only once it is promised."""
-    if verdict.readiness is Readiness.READY:
+    """Whether a verdict that stops nothing is reason to launch: PARTIAL only once it is promised."""
+    if verdict.readiness is not Readiness.PARTIAL:
         return True
     return verdict.deadline is None or verdict.as_of >= verdict.deadline
 

@@ -25,16 +25,20 @@ COLUMNS = ("asset", "partition", "check", "outcome", "reason", "owner", "since")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A verdict, and what the guarded assets last delivered for that partition (None: nothing yet)."""
+    """A verdict, and what the guarded assets last delivered for that partition (None: nothing yet).
+
+    ``stops`` says whether a run would be held.
+    """
 
     verdict: Verdict
     delivered: tuple[Materialization | None, ...]
+    stops: bool
 
     @property
     def is_current(self) -> bool:
-        """Whether everything guarded was delivered from the very versions judged now."""
-        now = dict(self.verdict.consumed)
-        return all(load is not None and dict(load.consumed) == now for load in self.delivered)
+        """Whether everything guarded was delivered from the very versions that would be read now."""
+        now = dict(self.verdict.consumed).items()
+        return all(load is not None and now <= load.consumed.items() for load in self.delivered)
 
 
 class Gate:
@@ -89,7 +93,7 @@ class Gate:
         names = [key.to_user_string() for key in sorted(self.binding.guarded)] if self.binding else []
         loads = read_newest(instance, {(name, partition) for name in names for partition in partitions})
         return {
-            partition: Standing(verdict, tuple(loads.get((name, partition)) for name in names))
+            partition: Standing(verdict, tuple(loads.get((name, partition)) for name in names), self.stops(verdict))
             for partition, verdict in verdicts.items()
         }
 

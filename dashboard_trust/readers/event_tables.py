@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import dagster as dg
@@ -27,7 +28,10 @@ from dashboard_trust.evidence.names import GATE_CHECK
 
 EVENTS = SqlEventLogStorageTable.c
 CHECKS = AssetCheckExecutionsTable.c
-Key = TypeVar("Key", str, int)
+PLANNED, LOADED = "ASSET_MATERIALIZATION_PLANNED", "ASSET_MATERIALIZATION"
+Key = TypeVar("Key", str, int, tuple[str, str])
+CheckPlace = tuple[str, str, str | None]
+"""An asset, one of its checks, and a partition."""
 CHUNK = 400  # below every engine's limit of bound parameters, with room for two lists
 
 
@@ -46,8 +50,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """The newest stored execution of one check on one partition."""
+    """One stored execution of one check on one partition."""
 
+    id: int
     asset: str
     check: str
     partition: str | None
@@ -58,6 +63,11 @@ class CheckRow:
     storage_id: int | None
     body: str | None
     step_key: str | None
+
+    @property
+    def is_word(self) -> bool:
+        """Whether the check passed or failed, rather than being planned or skipped."""
+        return self.status in ("SUCCEEDED", "FAILED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +112,47 @@ class EventTables:
         assets = {asset for asset, _ in places}
         wiped = self._wiped(assets)
         found: dict[Place, list[Row]] = {}
-        for keys in _chunks(assets):
-            last = _newest_load_ids(keys, places).subquery()
-            same = (EVENTS.asset_key == last.c.asset_key) & EVENTS.partition.is_not_distinct_from(last.c.partition)
+        loaded = {place: ended for place, ended in self._last_loads_of_open(assets, places) if place in places}
+        for keys in _chunks({asset for asset, _ in loaded}):
             query = (
                 db.select(*_ROW)
-                .outerjoin(last, same)
-                .where(_stands_in(keys, places))
-                .where(EVENTS.dagster_event_type == "ASSET_MATERIALIZATION_PLANNED")
-                .where(EVENTS.id > db.func.coalesce(last.c.id, 0))
+                .where(_stands_in(keys, loaded.keys()))
+                .where(EVENTS.dagster_event_type == PLANNED)
+                .where(EVENTS.id > min(loaded.values()))
                 .order_by(EVENTS.id.desc())
             )
             for row in map(_row, self.connection.execute(query)):
-                if (row.asset, row.partition) in places and (row.asset not in wiped or row.at > wiped[row.asset]):
-                    found.setdefault((row.asset, row.partition), []).append(row)
+                place = (row.asset, row.partition)
+                newer = place in loaded and row.storage_id > loaded[place]
+                if newer and (row.asset not in wiped or row.at > wiped[row.asset]):
+                    found.setdefault(place, []).append(row)
         return found
+
+    def _last_loads_of_open(self, assets: Set[str], places: Set[Place]) -> Iterator[tuple[Place, int]]:
+        """Yield the places planned after their newest materialization, with its storage id (0: none).
+
+        Read from the index alone: mostly there are none, and no row is looked at.
+        """
+        planned, loaded = (
+            db.func.max(db.case((EVENTS.dagster_event_type == kind, EVENTS.id), else_=0)) for kind in (PLANNED, LOADED)
+        )
+        for keys in _chunks(assets):
+            query = (
+                db.select(EVENTS.asset_key, EVENTS.partition, loaded.label("loaded"))
+                .where(_stands_in(keys, places))
+                .where(EVENTS.dagster_event_type.in_([PLANNED, LOADED]))
+                .group_by(EVENTS.asset_key, EVENTS.partition)
+                .having(planned > loaded)
+            )
+            for record in self.connection.execute(query):
+                yield (_key(record.asset_key), record.partition), record.loaded
 
     def bodies(self, storage_ids: Set[int]) -> dict[int, Row]:
         """Return these materializations with their bodies."""
         rows = {}
         for ids in _chunks(storage_ids):
             query = db.select(*_ROW, EVENTS.event).where(EVENTS.id.in_(ids))
-            query = query.where(EVENTS.dagster_event_type == "ASSET_MATERIALIZATION")
+            query = query.where(EVENTS.dagster_event_type == LOADED)
             for record in self.connection.execute(query):
                 rows[record.id] = _row(record, record.event)
         return rows
@@ -133,44 +162,37 @@ class EventTables:
         planned: dict[tuple[str, str], dict[str | None, int]] = {}
         for ids in _chunks(run_ids):
             query = db.select(*_ROW).where(EVENTS.run_id.in_(ids))
-            query = query.where(EVENTS.dagster_event_type == "ASSET_MATERIALIZATION_PLANNED")
+            query = query.where(EVENTS.dagster_event_type == PLANNED)
             for record in self.connection.execute(query):
                 row = _row(record)
                 if row.asset in assets:
                     planned.setdefault((row.run_id, row.asset), {})[row.partition] = row.storage_id
         return {key: RunPlan(ids) for key, ids in planned.items()}
 
-    def newest_checks(
-        self, wanted: Set[tuple[str, str, str | None]]
-    ) -> dict[tuple[str, str, str | None], list[CheckRow]]:
+    def newest_checks(self, wanted: Set[CheckPlace]) -> dict[CheckPlace, list[CheckRow]]:
         """Return, newest first by plan time, the executions of each check on each partition.
 
         They go back to the newest one that came to a word: those after it may never come to one.
+        What a check says of no partition is left out where each partition asked for has its own word.
         """
-        rows: dict[tuple[str, str, str | None], list[CheckRow]] = {}
-        partitions = sorted({partition for _, _, partition in wanted if partition is not None})
-        for keys in _chunks({asset for asset, _, _ in wanted}):
-            newest = (
-                db.select(
-                    *_CHECK, db.func.max(db.case((CHECKS.execution_status != "PLANNED", CHECKS.id))).label("ended")
-                )
-                .where(CHECKS.asset_key.in_([_stored(key) for key in keys]))
-                .group_by(*_CHECK)
-            )
-            if len(partitions) <= CHUNK:
-                newest = newest.where(CHECKS.partition.in_(partitions) | CHECKS.partition.is_(None))
-            last = newest.subquery()
-            same = (
-                (CHECKS.asset_key == last.c.asset_key)
-                & (CHECKS.check_name == last.c.check_name)
-                & CHECKS.partition.is_not_distinct_from(last.c.partition)
-                & (CHECKS.id >= db.func.coalesce(last.c.ended, 0))
-            )
-            query = db.select(AssetCheckExecutionsTable).join(last, same).order_by(CHECKS.id.desc())
-            for row in map(_check_row, self.connection.execute(query)):
-                if (row.asset, row.check, row.partition) in wanted:
-                    rows.setdefault((row.asset, row.check, row.partition), []).append(row)
+        rows: dict[CheckPlace, list[CheckRow]] = {}
+        partitioned = {key for key in wanted if key[2] is not None}
+        partitions = {partition for _, _, partition in partitioned}
+        for pairs in _chunks({(asset, check) for asset, check, _ in partitioned}):
+            for row in self._check_rows(_of_partitions(pairs, partitions)):
+                if (row.asset, row.check, row.partition) in partitioned:
+                    _add_back_to_a_word(rows, row)
+        answered = {key[:2] for key in partitioned}
+        answered -= {key[:2] for key in partitioned if not any(row.is_word for row in rows.get(key, ()))}
+        whole = {key for key in wanted if key[2] is None and key[:2] not in answered}
+        for pairs in _chunks({(asset, check) for asset, check, _ in whole}):
+            for row in self._check_rows(_of_no_partition(pairs)):
+                _add_back_to_a_word(rows, row)
         return rows
+
+    def _check_rows(self, query: db.Select[Any] | db.CompoundSelect[Any]) -> list[CheckRow]:
+        rows = map(_check_row, self.connection.execute(query))
+        return sorted(rows, key=lambda row: row.id, reverse=True)
 
     def held_places(self, run_ids: Set[str]) -> set[tuple[str, str, str | None]]:
         """Return (run, asset, partition) of what a gate held in these runs."""
@@ -210,7 +232,6 @@ class EventTables:
         return wiped
 
 
-_CHECK = (CHECKS.asset_key, CHECKS.check_name, CHECKS.partition)
 _ROW = (EVENTS.id, EVENTS.asset_key, EVENTS.partition, EVENTS.run_id, EVENTS.step_key, EVENTS.timestamp)
 
 
@@ -227,9 +248,69 @@ def _newest_load_ids(assets: list[str], places: Set[Place]) -> db.Select[Any]:
     return (
         db.select(EVENTS.asset_key, EVENTS.partition, db.func.max(EVENTS.id).label("id"))
         .where(_stands_in(assets, places))
-        .where(EVENTS.dagster_event_type == "ASSET_MATERIALIZATION")
+        .where(EVENTS.dagster_event_type == LOADED)
         .group_by(EVENTS.asset_key, EVENTS.partition)
     )
+
+
+def _of_partitions(pairs: list[tuple[str, str]], partitions: Set[str]) -> db.CompoundSelect[Any]:
+    """Executions of these checks on these partitions: those of any load of theirs, and those of no load.
+
+    The index has the load before the partition: asked by partition alone, all history would be read.
+    """
+    asked = _asked(pairs)
+    loads = (
+        db.select(EVENTS.asset_key, EVENTS.partition, EVENTS.id)
+        .where(EVENTS.asset_key.in_(sorted({_stored(asset) for asset, _ in pairs})))
+        .where(EVENTS.dagster_event_type == LOADED)
+        .where(_among(EVENTS.partition, partitions))
+        .subquery()
+    )
+    of_asked = (CHECKS.asset_key == asked.c.asset_key) & (CHECKS.check_name == asked.c.check_name)
+    of_load = (CHECKS.materialization_event_storage_id == loads.c.id) & (CHECKS.partition == loads.c.partition)
+    of_no_load = CHECKS.materialization_event_storage_id.is_(None) & _among(CHECKS.partition, partitions)
+    return db.union_all(
+        db.select(AssetCheckExecutionsTable)
+        .select_from(loads)
+        .join(asked, loads.c.asset_key == asked.c.asset_key)
+        .join(AssetCheckExecutionsTable, of_asked & of_load),
+        db.select(AssetCheckExecutionsTable).select_from(asked).join(AssetCheckExecutionsTable, of_asked & of_no_load),
+    )
+
+
+def _of_no_partition(pairs: list[tuple[str, str]]) -> db.Select[Any]:
+    """Executions of these checks that name no partition, from the newest one that came to a word on."""
+    asked = _asked(pairs)
+    of_asked = (CHECKS.asset_key == asked.c.asset_key) & (CHECKS.check_name == asked.c.check_name)
+    last = (
+        db.select(
+            asked.c.asset_key,
+            asked.c.check_name,
+            db.func.max(db.case((CHECKS.execution_status != "PLANNED", CHECKS.id), else_=0)).label("ended"),
+        )
+        .join(AssetCheckExecutionsTable, of_asked & CHECKS.partition.is_(None))
+        .group_by(asked.c.asset_key, asked.c.check_name)
+        .subquery()
+    )
+    same = (CHECKS.asset_key == last.c.asset_key) & (CHECKS.check_name == last.c.check_name)
+    since = CHECKS.partition.is_(None) & (CHECKS.id >= last.c.ended)
+    return db.select(AssetCheckExecutionsTable).join(last, same & since)
+
+
+def _asked(pairs: list[tuple[str, str]]) -> db.FromClause:
+    columns = db.column("asset_key", db.Text), db.column("check_name", db.Text)
+    return db.values(*columns, name="asked").data([(_stored(asset), check) for asset, check in pairs]).cte("asked")
+
+
+def _among(column: db.ColumnElement[Any], partitions: Set[str]) -> db.ColumnElement[bool]:
+    return column.in_(sorted(partitions)) if len(partitions) <= CHUNK else column.is_not(None)
+
+
+def _add_back_to_a_word(rows: dict[CheckPlace, list[CheckRow]], row: CheckRow) -> None:
+    """Add an execution (newest come first) unless a newer one came to a word."""
+    known = rows.setdefault((row.asset, row.check, row.partition), [])
+    if not known or known[-1].status == "PLANNED":
+        known.append(row)
 
 
 def _row(record: db.Row[Any], body: str | None = None) -> Row:
@@ -247,6 +328,7 @@ def _row(record: db.Row[Any], body: str | None = None) -> Row:
 def _check_row(record: db.Row[Any]) -> CheckRow:
     event = json.loads(record.evaluation_event) if record.execution_status == "PLANNED" else {}
     return CheckRow(
+        id=record.id,
         asset=_key(record.asset_key),
         check=record.check_name,
         partition=record.partition,
@@ -260,10 +342,12 @@ def _check_row(record: db.Row[Any]) -> CheckRow:
     )
 
 
+@lru_cache(maxsize=10_000)
 def _stored(key: str) -> str:
     return dg.AssetKey.from_user_string(key).to_string()
 
 
+@lru_cache(maxsize=10_000)
 def _key(stored: str) -> str:
     return "/".join(json.loads(stored))
 

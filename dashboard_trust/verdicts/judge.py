@@ -32,6 +32,7 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
     ]
     found = [*_held_by_a_person(promise, evidence), *waive(found, evidence.words, evidence.as_of)]
     causes, consequences = separate_causes(promise.requirements, found)
+    unmet = _unmet_sections(promise, (*causes, *consequences))
     return Verdict(
         dashboard=promise.contract.key,
         partition=promise.partition,
@@ -39,14 +40,10 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
         as_of=evidence.as_of,
         findings=causes,
         consequences=consequences,
-        unmet=_unmet_sections(promise, (*causes, *consequences)),
+        unmet=unmet,
         deadline=deadline,
         version=_version(promise, evidence),
-        consumed=tuple(
-            (asked.name, version)
-            for asked in promise.dashboard_inputs
-            if (version := _newest_version(asked, evidence)) is not None
-        ),
+        consumed=tuple(_consumed(promise, unmet, evidence)),
     )
 
 
@@ -55,6 +52,16 @@ def unknown(promise: Promise, as_of: dt.datetime, reason: str) -> Verdict:
     contract = promise.contract
     finding = Finding(contract.key, promise.partition, None, Outcome.UNVERIFIED, reason, contract.owner)
     return Verdict(contract.key, promise.partition, Readiness.UNKNOWN, as_of, findings=(finding,))
+
+
+def _consumed(promise: Promise, unmet: Sequence[str], evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Yield what a refresh reads now: the direct inputs, without those that only unmet sections show."""
+    sections = {requirement.asset: set(requirement.sections) for requirement in promise.requirements}
+    for asked in promise.dashboard_inputs:
+        shown_in = sections.get(asked.asset) or {""}
+        version = _newest_version(asked, evidence)
+        if version is not None and not shown_in <= set(unmet):
+            yield asked.name, version
 
 
 def _held_by_a_person(promise: Promise, evidence: Evidence) -> Iterator[Finding]:

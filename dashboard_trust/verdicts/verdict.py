@@ -88,7 +88,7 @@ class Verdict:
 
     ``findings`` are the causes; ``consequences`` are what only waits for one of them. ``unmet`` are
     the sections to be labelled. ``version`` stands for the versions of everything required;
-    ``consumed`` are those of the direct inputs, by name.
+    ``consumed`` are those of the direct inputs that are shown, by name.
     """
 
     dashboard: str

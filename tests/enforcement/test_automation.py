@@ -8,7 +8,6 @@ import os
 import dagster as dg
 import pytest
 
-from dashboard_trust.contracts.model import DashboardContract, Section
 from dashboard_trust.demo.crm import build_arrival_sensor, build_crm_opportunities
 from dashboard_trust.demo.home import Home
 from dashboard_trust.enforcement.automation import (
@@ -16,7 +15,6 @@ from dashboard_trust.enforcement.automation import (
     RANGE_START,
     inputs_ready,
     readiness_sensor,
-    shows_news,
     stretches,
 )
 from dashboard_trust.enforcement.gate import Standing
@@ -156,26 +154,22 @@ def test_the_dashboard_is_not_asked_for_what_was_published(mini, sensor):
     assert sensor() == []
 
 
-SECTIONS = (Section("revenue", "Revenue", ("sales",)), Section("pipeline", "Pipeline", ("crm",), "label"))
-LABELLED = DashboardContract("dash", "team:dash", sections=SECTIONS)
-
-
 @pytest.mark.parametrize(
-    ("delivered", "unmet", "now", "news"),
+    ("delivered", "now", "current"),
     [
-        ({"sales": "v1"}, ("pipeline",), {"sales": "v1", "crm": "v1"}, False),  # its checks are still to come
-        ({"sales": "v1"}, (), {"sales": "v1", "crm": "v1"}, True),
-        ({"sales": "v1", "crm": "v1"}, ("pipeline",), {"sales": "v1", "crm": "v2"}, False),
-        ({"sales": "v1", "crm": "v1"}, ("pipeline",), {"sales": "v2", "crm": "v2"}, True),
-        (None, ("pipeline",), {"sales": "v1"}, True),
+        ({"sales": "v1"}, {"sales": "v1"}, True),  # the late section is still unmet
+        ({"sales": "v1"}, {"sales": "v1", "crm": "v1"}, False),  # it came
+        ({"sales": "v1", "crm": "v1"}, {"sales": "v1"}, True),  # it went bad: nothing newer to show
+        ({"sales": "v1", "crm": "v1"}, {"sales": "v2"}, False),
+        (None, {"sales": "v1"}, False),
     ],
 )
-def test_a_section_that_is_not_shown_is_no_reason_to_publish(delivered, unmet, now, news):
+def test_what_was_shown_is_current_as_long_as_nothing_newer_would_be_read(delivered, now, current):
     noon = dt.datetime(2024, 3, 6, 12, tzinfo=dt.UTC)
-    verdict = Verdict("dash", FIRST, Readiness.PARTIAL, noon, unmet=unmet, consumed=tuple(now.items()))
+    verdict = Verdict("dash", FIRST, Readiness.PARTIAL, noon, consumed=tuple(now.items()))
     load = None if delivered is None else Materialization("dash", FIRST, 7, noon, "run", "v1", consumed=delivered)
 
-    assert shows_news(LABELLED, Standing(verdict, (load,))) is news
+    assert Standing(verdict, (load,), stops=False).is_current is current
 
 
 def test_stretches_are_cut_at_every_gap():
