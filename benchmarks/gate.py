@@ -9,6 +9,7 @@ import argparse
 import datetime as dt
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -138,6 +139,7 @@ def run(instance: dg.DagsterInstance) -> None:
 
 
 def main() -> None:
+    warnings.simplefilter("ignore")  # what is in preview is said hundreds of times
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL server of its own")
     with open_instance(postgres=parser.parse_args().postgres) as instance:

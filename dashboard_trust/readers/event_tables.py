@@ -29,10 +29,10 @@ from dashboard_trust.evidence.names import GATE_CHECK
 EVENTS = SqlEventLogStorageTable.c
 CHECKS = AssetCheckExecutionsTable.c
 PLANNED, LOADED = "ASSET_MATERIALIZATION_PLANNED", "ASSET_MATERIALIZATION"
-Key = TypeVar("Key", str, int, tuple[str, str])
+Key = TypeVar("Key", str, int)
 CheckPlace = tuple[str, str, str | None]
 """An asset, one of its checks, and a partition."""
-CHUNK = 400  # below every engine's limit of bound parameters, with room for two lists
+CHUNK = 4000  # below every engine's limit of bound parameters, with room for three lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,11 @@ class EventTables:
 
     def newest_loads(self, places: Set[Place]) -> dict[Place, Row]:
         """Return the newest materialization of each place; a wiped one is none."""
-        assets = {asset for asset, _ in places}
-        wiped = self._wiped(assets)
+        wiped = self._wiped({asset for asset, _ in places})
         found: dict[Place, Row] = {}
-        for keys in _chunks(assets):
-            newest = _newest_load_ids(keys, places).subquery()
-            query = db.select(*_ROW).where(EVENTS.id.in_(db.select(newest.c.id)))
+        for newest in _newest_ids(LOADED, places):
+            last = newest.subquery()
+            query = db.select(*_ROW).where(EVENTS.id.in_(db.select(last.c.id)))
             for row in map(_row, self.connection.execute(query)):
                 place = (row.asset, row.partition)
                 if place in places and (row.asset not in wiped or row.at > wiped[row.asset]):
@@ -109,43 +108,31 @@ class EventTables:
 
     def open_plans(self, places: Set[Place]) -> dict[Place, list[Row]]:
         """Return what runs planned of each place after its newest materialization, newest first."""
-        assets = {asset for asset, _ in places}
-        wiped = self._wiped(assets)
+        planned, loaded = (self._newest_by_place(kind, places) for kind in (PLANNED, LOADED))
+        since = {place: loaded.get(place, 0) for place, id_ in planned.items() if id_ > loaded.get(place, 0)}
+        wiped = self._wiped({asset for asset, _ in since})
         found: dict[Place, list[Row]] = {}
-        loaded = {place: ended for place, ended in self._last_loads_of_open(assets, places) if place in places}
-        for keys in _chunks({asset for asset, _ in loaded}):
+        for keys in _chunks({asset for asset, _ in since}):
             query = (
                 db.select(*_ROW)
-                .where(_stands_in(keys, loaded.keys()))
+                .where(EVENTS.asset_key.in_([_stored(key) for key in keys]))
                 .where(EVENTS.dagster_event_type == PLANNED)
-                .where(EVENTS.id > min(loaded.values()))
+                .where(EVENTS.id > min(since.values()))
                 .order_by(EVENTS.id.desc())
             )
             for row in map(_row, self.connection.execute(query)):
                 place = (row.asset, row.partition)
-                newer = place in loaded and row.storage_id > loaded[place]
+                newer = place in since and row.storage_id > since[place]
                 if newer and (row.asset not in wiped or row.at > wiped[row.asset]):
                     found.setdefault(place, []).append(row)
         return found
 
-    def _last_loads_of_open(self, assets: Set[str], places: Set[Place]) -> Iterator[tuple[Place, int]]:
-        """Yield the places planned after their newest materialization, with its storage id (0: none).
-
-        Read from the index alone: mostly there are none, and no row is looked at.
-        """
-        planned, loaded = (
-            db.func.max(db.case((EVENTS.dagster_event_type == kind, EVENTS.id), else_=0)) for kind in (PLANNED, LOADED)
-        )
-        for keys in _chunks(assets):
-            query = (
-                db.select(EVENTS.asset_key, EVENTS.partition, loaded.label("loaded"))
-                .where(_stands_in(keys, places))
-                .where(EVENTS.dagster_event_type.in_([PLANNED, LOADED]))
-                .group_by(EVENTS.asset_key, EVENTS.partition)
-                .having(planned > loaded)
-            )
+    def _newest_by_place(self, kind: str, places: Set[Place]) -> dict[Place, int]:
+        newest = {}
+        for query in _newest_ids(kind, places):
             for record in self.connection.execute(query):
-                yield (_key(record.asset_key), record.partition), record.loaded
+                newest[_key(record.asset_key), record.partition] = record.id
+        return {place: id_ for place, id_ in newest.items() if place in places}
 
     def bodies(self, storage_ids: Set[int]) -> dict[int, Row]:
         """Return these materializations with their bodies."""
@@ -162,7 +149,8 @@ class EventTables:
         planned: dict[tuple[str, str], dict[str | None, int]] = {}
         for ids in _chunks(run_ids):
             query = db.select(*_ROW).where(EVENTS.run_id.in_(ids))
-            query = query.where(EVENTS.dagster_event_type == PLANNED)
+            # Joined to nothing, so that the runs are looked up and not every plan there ever was.
+            query = query.where(EVENTS.dagster_event_type.concat("") == PLANNED)
             for record in self.connection.execute(query):
                 row = _row(record)
                 if row.asset in assets:
@@ -177,22 +165,19 @@ class EventTables:
         """
         rows: dict[CheckPlace, list[CheckRow]] = {}
         partitioned = {key for key in wanted if key[2] is not None}
-        partitions = {partition for _, _, partition in partitioned}
-        for pairs in _chunks({(asset, check) for asset, check, _ in partitioned}):
-            for row in self._check_rows(_of_partitions(pairs, partitions)):
-                if (row.asset, row.check, row.partition) in partitioned:
-                    _add_back_to_a_word(rows, row)
+        found: list[CheckRow] = []
+        for query in _of_partitions(partitioned):
+            found += self._check_rows(query, partitioned)
+        _add_back_to_a_word(rows, found)
         answered = {key[:2] for key in partitioned}
         answered -= {key[:2] for key in partitioned if not any(row.is_word for row in rows.get(key, ()))}
         whole = {key for key in wanted if key[2] is None and key[:2] not in answered}
-        for pairs in _chunks({(asset, check) for asset, check, _ in whole}):
-            for row in self._check_rows(_of_no_partition(pairs)):
-                _add_back_to_a_word(rows, row)
+        _add_back_to_a_word(rows, [row for query in _of_no_partition(whole) for row in self._check_rows(query, whole)])
         return rows
 
-    def _check_rows(self, query: db.Select[Any] | db.CompoundSelect[Any]) -> list[CheckRow]:
+    def _check_rows(self, query: db.Select[Any], wanted: Set[CheckPlace]) -> list[CheckRow]:
         rows = map(_check_row, self.connection.execute(query))
-        return sorted(rows, key=lambda row: row.id, reverse=True)
+        return [row for row in rows if (row.asset, row.check, row.partition) in wanted]
 
     def held_places(self, run_ids: Set[str]) -> set[tuple[str, str, str | None]]:
         """Return (run, asset, partition) of what a gate held in these runs."""
@@ -235,82 +220,78 @@ class EventTables:
 _ROW = (EVENTS.id, EVENTS.asset_key, EVENTS.partition, EVENTS.run_id, EVENTS.step_key, EVENTS.timestamp)
 
 
-def _stands_in(assets: list[str], places: Set[Place]) -> db.ColumnElement[bool]:
-    """The condition that an event is of these assets and, as far as that is worth asking, of these partitions."""
-    partitions = sorted({partition for _, partition in places if partition is not None})
-    of_assets = EVENTS.asset_key.in_([_stored(key) for key in assets])
-    if len(partitions) > CHUNK:
-        return of_assets
-    return of_assets & (EVENTS.partition.in_(partitions) | EVENTS.partition.is_(None))
+def _newest_ids(kind: str, places: Set[Place]) -> Iterator[db.Select[Any]]:
+    """Ask for the newest event of this kind by place, with and without partitions apart.
+
+    Either is then answered from an index alone; both in one condition would be answered from none.
+    """
+    partitions = {partition for _, partition in places if partition is not None}
+    without = {asset for asset, partition in places if partition is None}
+    with_one = {asset for asset, partition in places if partition is not None}
+    for assets, stands in ((with_one, _among(EVENTS.partition, partitions)), (without, EVENTS.partition.is_(None))):
+        for keys in _chunks(assets):
+            yield (
+                db.select(EVENTS.asset_key, EVENTS.partition, db.func.max(EVENTS.id).label("id"))
+                .where(EVENTS.asset_key.in_([_stored(key) for key in keys]))
+                .where(EVENTS.dagster_event_type == kind)
+                .where(stands)
+                .group_by(EVENTS.asset_key, EVENTS.partition)
+            )
 
 
-def _newest_load_ids(assets: list[str], places: Set[Place]) -> db.Select[Any]:
-    return (
-        db.select(EVENTS.asset_key, EVENTS.partition, db.func.max(EVENTS.id).label("id"))
-        .where(_stands_in(assets, places))
-        .where(EVENTS.dagster_event_type == LOADED)
-        .group_by(EVENTS.asset_key, EVENTS.partition)
-    )
-
-
-def _of_partitions(pairs: list[tuple[str, str]], partitions: Set[str]) -> db.CompoundSelect[Any]:
-    """Executions of these checks on these partitions: those of any load of theirs, and those of no load.
+def _of_partitions(wanted: Set[CheckPlace]) -> Iterator[db.Select[Any]]:
+    """Ask for the executions of checks on partitions: those of any load of theirs, and those of no load.
 
     The index has the load before the partition: asked by partition alone, all history would be read.
     """
-    asked = _asked(pairs)
-    loads = (
-        db.select(EVENTS.asset_key, EVENTS.partition, EVENTS.id)
-        .where(EVENTS.asset_key.in_(sorted({_stored(asset) for asset, _ in pairs})))
-        .where(EVENTS.dagster_event_type == LOADED)
-        .where(_among(EVENTS.partition, partitions))
-        .subquery()
-    )
-    of_asked = (CHECKS.asset_key == asked.c.asset_key) & (CHECKS.check_name == asked.c.check_name)
-    of_load = (CHECKS.materialization_event_storage_id == loads.c.id) & (CHECKS.partition == loads.c.partition)
-    of_no_load = CHECKS.materialization_event_storage_id.is_(None) & _among(CHECKS.partition, partitions)
-    return db.union_all(
-        db.select(AssetCheckExecutionsTable)
-        .select_from(loads)
-        .join(asked, loads.c.asset_key == asked.c.asset_key)
-        .join(AssetCheckExecutionsTable, of_asked & of_load),
-        db.select(AssetCheckExecutionsTable).select_from(asked).join(AssetCheckExecutionsTable, of_asked & of_no_load),
-    )
-
-
-def _of_no_partition(pairs: list[tuple[str, str]]) -> db.Select[Any]:
-    """Executions of these checks that name no partition, from the newest one that came to a word on."""
-    asked = _asked(pairs)
-    of_asked = (CHECKS.asset_key == asked.c.asset_key) & (CHECKS.check_name == asked.c.check_name)
-    last = (
-        db.select(
-            asked.c.asset_key,
-            asked.c.check_name,
-            db.func.max(db.case((CHECKS.execution_status != "PLANNED", CHECKS.id), else_=0)).label("ended"),
+    partitions = {partition for _, _, partition in wanted if partition is not None}
+    load = CHECKS.materialization_event_storage_id
+    same = (CHECKS.asset_key == EVENTS.asset_key) & (load == EVENTS.id) & (CHECKS.partition == EVENTS.partition)
+    for assets, names in _asked(wanted):
+        named = CHECKS.check_name.in_(names)
+        yield (
+            db.select(AssetCheckExecutionsTable)
+            .join(SqlEventLogStorageTable, same & named)
+            .where(EVENTS.asset_key.in_(assets))
+            .where(EVENTS.dagster_event_type == LOADED)
+            .where(_among(EVENTS.partition, partitions))
         )
-        .join(AssetCheckExecutionsTable, of_asked & CHECKS.partition.is_(None))
-        .group_by(asked.c.asset_key, asked.c.check_name)
-        .subquery()
-    )
-    same = (CHECKS.asset_key == last.c.asset_key) & (CHECKS.check_name == last.c.check_name)
-    since = CHECKS.partition.is_(None) & (CHECKS.id >= last.c.ended)
-    return db.select(AssetCheckExecutionsTable).join(last, same & since)
+        of_no_load = CHECKS.asset_key.in_(assets) & named & load.is_(None)
+        yield db.select(AssetCheckExecutionsTable).where(of_no_load & _among(CHECKS.partition, partitions))
 
 
-def _asked(pairs: list[tuple[str, str]]) -> db.FromClause:
-    columns = db.column("asset_key", db.Text), db.column("check_name", db.Text)
-    return db.values(*columns, name="asked").data([(_stored(asset), check) for asset, check in pairs]).cte("asked")
+def _of_no_partition(wanted: Set[CheckPlace]) -> Iterator[db.Select[Any]]:
+    """Ask for the executions of checks that name no partition, from the newest that came to a word on."""
+    for assets, names in _asked(wanted):
+        ended = db.func.max(db.case((CHECKS.execution_status != "PLANNED", CHECKS.id), else_=0))
+        last = (
+            db.select(CHECKS.asset_key, CHECKS.check_name, ended.label("ended"))
+            .where(CHECKS.asset_key.in_(assets) & CHECKS.check_name.in_(names) & CHECKS.partition.is_(None))
+            .group_by(CHECKS.asset_key, CHECKS.check_name)
+            .subquery()
+        )
+        same = (CHECKS.asset_key == last.c.asset_key) & (CHECKS.check_name == last.c.check_name)
+        since = CHECKS.partition.is_(None) & (CHECKS.id >= last.c.ended)
+        yield db.select(AssetCheckExecutionsTable).join(last, same & since)
+
+
+def _asked(wanted: Set[CheckPlace]) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield stored asset keys with the names of their checks."""
+    for assets in _chunks({asset for asset, _, _ in wanted}):
+        among = set(assets)
+        yield [_stored(asset) for asset in assets], sorted({check for asset, check, _ in wanted if asset in among})
 
 
 def _among(column: db.ColumnElement[Any], partitions: Set[str]) -> db.ColumnElement[bool]:
     return column.in_(sorted(partitions)) if len(partitions) <= CHUNK else column.is_not(None)
 
 
-def _add_back_to_a_word(rows: dict[CheckPlace, list[CheckRow]], row: CheckRow) -> None:
-    """Add an execution (newest come first) unless a newer one came to a word."""
-    known = rows.setdefault((row.asset, row.check, row.partition), [])
-    if not known or known[-1].status == "PLANNED":
-        known.append(row)
+def _add_back_to_a_word(rows: dict[CheckPlace, list[CheckRow]], found: list[CheckRow]) -> None:
+    """Add executions, newest first, down to the first one that came to a word."""
+    for row in sorted(found, key=lambda row: row.id, reverse=True):
+        known = rows.setdefault((row.asset, row.check, row.partition), [])
+        if not known or known[-1].status == "PLANNED":
+            known.append(row)
 
 
 def _row(record: db.Row[Any], body: str | None = None) -> Row:

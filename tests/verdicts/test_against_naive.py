@@ -121,7 +121,7 @@ def results(draw, requirement, check, load, ids):
         run_id="" if draw(rarely) else draw(st.sampled_from([load.run_id, "run 90", "run of all"])),
         target_id=draw(st.sampled_from([load.storage_id] * 4 + [None, None, *ids])),
         storage_id=draw(st.sampled_from([None, load.storage_id + 1, load.storage_id - 1])),
-        warns=draw(rarely),
+        warns=draw(st.booleans()),
         reason=draw(st.sampled_from(["", "boom"])),
         days={d: DayResult(not draw(rarely)) for d in (PAST, DAY) if not draw(rarely)} if tells_days else None,
     )
@@ -136,27 +136,24 @@ def attempts(draw, requirement):
 
 
 @st.composite
-def words(draw, wanted, newest):
-    """Holds and releases of this day, of all or of another, and waivers that nearly or really fit a finding."""
-    kind = draw(st.sampled_from(["hold", "release", "waive", "waive"]))
+def words(draw, found):
+    """Holds and releases of this day, of all or of another, and waivers that fit a finding or nearly do."""
+    kind = draw(st.sampled_from(["hold", "release", "waive", "waive", "waive"]))
     partition = draw(st.sampled_from([None, DAY, PAST]))
-    if kind != "waive" or not wanted:
-        name = draw(st.sampled_from(["dash", "dash", "other"]))
-        return Word("hold" if kind == "waive" else kind, name, "ann", START, "because", partition)
-    about = draw(st.sampled_from(wanted))
-    load = newest.get((about.asset, about.partition))
-    fits = about.partition or (about.days[0] if len(about.days) == 1 else None)
+    if kind != "waive" or not found:
+        return Word(kind, draw(st.sampled_from(["dash", "dash", "other"])), "ann", START, "because", partition)
+    about = draw(st.sampled_from(found))
     return Word(
         kind="waive",
         asset=about.asset,
         by="ann",
         at=START,
         reason="known",
-        partition=partition if draw(rarely) else fits,
-        check=draw(st.sampled_from([None, *about.checks])),
-        outcome=draw(st.sampled_from(["failed", "not_run", "missing", "outdated", "errored"])),
-        version="v0" if draw(rarely) else load.version_of(about.days) if load else "missing",
-        until=draw(st.one_of(st.none(), hours(20, 200), hours(200, 210))),
+        partition=partition if draw(rarely) else about.partition,
+        check=None if draw(rarely) else about.check,
+        outcome="failed" if draw(rarely) else str(about.outcome),
+        version="v0" if draw(rarely) else about.version,
+        until=draw(st.one_of(st.none(), hours(20, 110), hours(110, 200))),
     )
 
 
@@ -178,9 +175,13 @@ def cases(draw):
             checks[result.asset, check, result.partition] = result
             if result.status == "skipped" and draw(st.booleans()):
                 checks[result.asset, check, None] = replace(result, partition=None, status="passed")
-    said = draw(st.lists(words(promise.requirements, newest), max_size=3)) if draw(rarely) else []
     unreadable = "gone" if draw(st.integers(0, 40)) == 40 else ""
-    return promise, Evidence(draw(hours(20, 110)), newest, earlier, tried, checks, said, unreadable)
+    evidence = Evidence(draw(hours(20, 110)), newest, earlier, tried, checks, unreadable=unreadable)
+    if draw(st.booleans()):
+        return promise, evidence
+    verdict = judge(promise, evidence)
+    said = draw(st.lists(words([*verdict.findings, *verdict.consequences]), max_size=4))
+    return promise, replace(evidence, words=said)
 
 
 def told(verdict):

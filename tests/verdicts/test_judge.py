@@ -387,3 +387,18 @@ def test_what_the_dashboard_consumes_is_told_with_its_versions():
 
     assert judge(asked, good()).consumed == ((f"mart {DAY}", "event 20"),)
     assert judge(asked, evidence(RAW_LOAD)).consumed == ()
+
+
+def test_what_only_an_unmet_section_shows_is_not_consumed():
+    sections = (Section("sales", "Sales", ("mart",)), Section("deals", "Deals", ("deals",), "label"))
+    contract = DashboardContract("dash", "team:dash", sections=sections)
+    mart = Requirement("mart", DAY, "o", sections=("sales",))
+    deals = Requirement("deals", DAY, "o", checks=("complete",), sections=("deals",), blocks=False)
+    reads = (Input("mart", (DAY,)), Input("deals", (DAY,)))
+    asked = Promise(contract, DAY, None, (mart, deals), reads)
+    loads = (replace(MART_LOAD, consumed={}), Materialization("deals", DAY, 30, EARLY, "run-deals", "event 30"))
+
+    verdict = judge(asked, evidence(*loads))
+
+    assert verdict.unmet == ("deals",)
+    assert verdict.consumed == ((f"mart {DAY}", "event 20"),)
