@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import logging
 import statistics
 import time
 import warnings
@@ -139,6 +140,7 @@ def run(instance: dg.DagsterInstance) -> None:
 
 
 def main() -> None:
+    logging.disable()
     warnings.simplefilter("ignore")  # what is in preview is said hundreds of times
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL server of its own")

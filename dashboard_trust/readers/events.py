@@ -52,9 +52,7 @@ def parse_materialization(row: Row, planned: Mapping[tuple[str, str], RunPlan]) 
 
 def parse_check(row: CheckRow) -> CheckResult:
     """Return the fact a stored check execution states."""
-    # A plain pass says nothing more than its columns do: most are, and parsing is what costs.
-    plain = row.status == "SUCCEEDED" and DAYS not in (row.body or "") and row.at is not None
-    event = json.loads(row.body) if row.body and not plain else {}
+    event = json.loads(row.body) if row.body else {}
     said = (event.get("dagster_event") or {}).get("event_specific_data") or {}
     days = _json_metadata(said).get(DAYS)
     severity = said.get("severity") or {}

@@ -177,8 +177,9 @@ def _examine_check(
     if not result.run_id and not contract.accept_reported:
         return Outcome.UNVERIFIED, "was reported by hand, not made by a run", result.at
     looked = _looked_at(result, newest, requirement.days, evidence)
+    same_run = bool(newest.run_id) and result.run_id == newest.run_id
     # A check that raised names no load: it never got to one.
-    if result.status == "errored" and (looked or result.run_id == newest.run_id or result.at >= newest.at):
+    if result.status == "errored" and (looked or same_run or result.at >= newest.at):
         return Outcome.ERRORED, result.reason or "raised an error", result.at
     if not looked:
         return Outcome.NOT_RUN, "looked at another load than the newest one", result.at
