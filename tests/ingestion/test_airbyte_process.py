@@ -18,10 +18,12 @@ from dashboard_trust.ingestion.connections import Workspace
 
 SECONDS = 10
 PARENT = """
-import sys, time
+import signal, sys, time
 from dashboard_trust.ingestion.airbyte_process import running_airbyte
 from dashboard_trust.ingestion.connections import Workspace
 
+# A job in the background of a script ignores the interrupt, and its children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 workspace = Workspace.from_json(sys.stdin.readline())
 with running_airbyte(workspace) as endpoint:
     endpoint.workspace().get_client().start_sync_job("scripted")
