@@ -77,8 +77,9 @@ def test_the_failed_check_says_what_holds_the_day_and_who_is_on_it(page, dagster
     assert cells[:4] == ["raw/payments", days[-1], "reconciliation", "failed"]
     assert "do not match" in cells[4]
     assert cells[5] == "billing@example.com"
-    assert page.get_by_text("Held, BLOCKED: raw/payments").is_visible()
-    assert page.get_by_text("BLOCKED", exact=True).is_visible()
+    # The page draws its parts one after the other: these are waited for, and missing ones fail.
+    page.get_by_text("Held, BLOCKED: raw/payments").first.wait_for()
+    page.get_by_text("BLOCKED", exact=True).first.wait_for()
 
 
 def test_materialize_on_the_held_dashboard_ends_held(page, dagster, days, wait_for):
