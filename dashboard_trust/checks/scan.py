@@ -40,17 +40,6 @@ class Difference:
     unmatched: int
 
 
-def read_columns(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[str, ...]:
-    """Return the columns of ``schema.name``; empty where there is no such table."""
-    schema, name = table.split(".")
-    rows = connection.execute(
-        "SELECT column_name FROM duckdb_columns() WHERE database_name = current_database()"
-        " AND schema_name = ? AND table_name = ? ORDER BY column_index",
-        [schema, name],
-    ).fetchall()
-    return tuple(str(row[0]) for row in rows)
-
-
 def scan(connection: duckdb.DuckDBPyConnection, table: RawTable, has: Sequence[str]) -> dict[str, DayCounts]:
     """Count what the rules ask for, by ISO day, in one query; columns that are not there are left out."""
     types = {column: kind for column, kind in table.types.items() if column in has}

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from dashboard_trust.errors import PublicationError
-from dashboard_trust.publication.tables import read_columns
 from dashboard_trust.site.banner import render_frame
+from dashboard_trust.warehouses.columns import read_columns
 
 if TYPE_CHECKING:
     import duckdb

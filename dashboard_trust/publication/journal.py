@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dashboard_trust.publication.tables import read_columns
+from dashboard_trust.warehouses.columns import read_columns
 from dashboard_trust.warehouses.fingerprints import Fingerprint
 
 if TYPE_CHECKING:

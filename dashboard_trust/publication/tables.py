@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from dashboard_trust.errors import PublicationError
+from dashboard_trust.warehouses.columns import read_columns
 from dashboard_trust.warehouses.fingerprints import Fingerprint, fingerprint
 
 if TYPE_CHECKING:
@@ -65,17 +66,6 @@ def _prepare(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> No
         connection.execute(f"CREATE TABLE {_quoted(table.target)} AS FROM {_quoted(table.source)} WITH NO DATA")
         return
     _compare_columns(table, source, read_columns(connection, table.target) or {})
-
-
-def read_columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str] | None:
-    """Return the column types of ``schema.name`` by column name; None if there is no such table."""
-    schema, name = table.split(".")
-    rows = connection.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
-        " AND schema_name = ? AND table_name = ? ORDER BY column_index",
-        [schema, name],
-    ).fetchall()
-    return {str(column): str(kind) for column, kind in rows} or None
 
 
 def _compare_columns(table: PublishedTable, source: dict[str, str], target: dict[str, str]) -> None:

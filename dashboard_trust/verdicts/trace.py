@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboard_trust.contracts.model import Requirement
-from dashboard_trust.evidence.facts import Place
 from dashboard_trust.verdicts.verdict import Finding, Outcome
 
 FOLLOWS = frozenset({Outcome.MISSING, Outcome.OUTDATED, Outcome.PENDING, Outcome.NOT_RUN, Outcome.OVERDUE})
@@ -50,10 +49,3 @@ def _upstream_assets(requirements: Sequence[Requirement]) -> dict[str, set[str]]
     for asset in direct:
         close(asset)
     return {asset: above - {asset} for asset, above in closed.items()}  # one that reads its own past is no excuse
-
-
-def places(requirements: Sequence[Requirement]) -> list[Place]:
-    """Return every place the requirements and their inputs name."""
-    named = {(requirement.asset, requirement.partition) for requirement in requirements}
-    named |= {(i.asset, p) for r in requirements for i in r.inputs for p in i.partitions}
-    return sorted(named, key=str)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dashboard_trust.contracts.model import Input, Requirement
-from dashboard_trust.verdicts.trace import places, separate_causes
+from dashboard_trust.verdicts.trace import separate_causes
 from dashboard_trust.verdicts.verdict import Finding, Outcome
 
 RAW = Requirement("raw", None, "o")
@@ -42,7 +42,3 @@ def test_something_wrong_downstream_excuses_nothing_upstream():
     upstream, downstream = finding("raw", Outcome.MISSING), finding("mart", Outcome.FAILED)
 
     assert separate_causes(CHAIN, [upstream, downstream]) == ((upstream, downstream), ())
-
-
-def test_places_name_each_required_partition_and_each_input_once():
-    assert places((*CHAIN, RAW)) == [("mart", "d"), ("raw", None), ("staging", "d")]
