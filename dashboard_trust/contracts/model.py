@@ -83,7 +83,8 @@ class DashboardContract:
         owner: Who acts when it is held: an e-mail address or ``team:name``.
         requires: The assets it stands on; None is everything upstream, transitively, with every
             check of ERROR severity.
-        freshness: Asset key to the age from which its newest load is overdue.
+        freshness: Asset key to the age from which its newest load is overdue. For a partition of time
+            that load must also have come after the partition's end.
         window: Of a dashboard without partitions on partitioned inputs, how many of the newest ones
             that are due it stands on; None is every one.
         wait_for_checks: How long a step waits for checks of its own run that are still to come.
@@ -166,7 +167,9 @@ class Input:
 class Requirement:
     """One partition of one asset that must be there, be built from the newest inputs, and pass.
 
-    ``blocks`` is False when it serves only sections that may be labelled; ``sections`` names them all.
+    ``end`` is the end (aware) of the time it is asked to cover: of its own partition, or where it has
+    none, of the latest partition built from it. ``blocks`` is False when it serves only sections that
+    may be labelled; ``sections`` names them all.
     """
 
     asset: str
@@ -177,6 +180,7 @@ class Requirement:
     checks: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     blocks: bool = True
+    end: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

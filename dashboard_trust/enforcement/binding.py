@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
 
 from dashboard_trust.contracts.model import DashboardContract, Input, Promise, Requirement, Section
-from dashboard_trust.enforcement.partition_mappings import Graph, map_input, period_of
+from dashboard_trust.enforcement.partition_mappings import Graph, Mappings
 from dashboard_trust.errors import ContractError, InvalidInputError, nearest
 from dashboard_trust.evidence.names import GATE_CHECK
 
@@ -47,13 +48,15 @@ class Binding:
 
         ``instance`` is asked only for dynamic partitions.
         """
-        needs = _Needs(self, instance)
-        own = [asked for key in sorted(self.guarded) for asked in needs.add_inputs(key, partition)]
+        needs = _Needs(self, Mappings(self.graph, instance))
+        period = needs.mappings.period(min(self.guarded), partition)
+        end = period.end if period else None
+        own = [asked for key in sorted(self.guarded) for asked in needs.add_inputs(key, partition, end)]
         needs.walk()
         return Promise(
             contract=self.contract,
             partition=partition,
-            period=period_of(self.partitions, partition),
+            period=period,
             requirements=tuple(needs.requirements()),
             dashboard_inputs=tuple(dict.fromkeys(own)),
         )
@@ -92,36 +95,42 @@ class _Needs:
     """The walk upstream: every place needed, and through which days and inputs."""
 
     binding: Binding
-    instance: dg.DagsterInstance
+    mappings: Mappings
     inputs: dict[Need, tuple[Input, ...]] = field(default_factory=dict)
     days: dict[Need, set[str] | None] = field(default_factory=dict)  # None: the whole
+    ends: dict[Need, dt.datetime | None] = field(default_factory=dict)
     waiting: list[Need] = field(default_factory=list)
 
     def walk(self) -> None:
         """Add everything above what was added: a loop, since a history that reads its own past is long."""
         while self.waiting:
             need = self.waiting.pop()
-            self.inputs[need] = tuple(self.add_inputs(*need))
+            self.inputs[need] = tuple(self.add_inputs(*need, self.ends[need]))
 
-    def add_inputs(self, key: dg.AssetKey, partition: str | None) -> list[Input]:
-        """Add what this partition reads, and return it."""
+    def add_inputs(self, key: dg.AssetKey, partition: str | None, end: dt.datetime | None) -> list[Input]:
+        """Add what this partition, which covers the time up to ``end``, reads, and return it."""
         graph, guarded = self.binding.graph, self.binding.guarded
         window = self.binding.contract.window if key in guarded else None
         asked = [
-            map_input(graph, (key, partition), parent, self.instance, window)
+            self.mappings.map_input((key, partition), parent, window)
             for parent in sorted(graph.get(key).parent_keys)
             if parent not in guarded
         ]
         for one in asked:
             for above in one.partitions:
-                self._add((dg.AssetKey.from_user_string(one.asset), above), one.days)
+                self._add((dg.AssetKey.from_user_string(one.asset), above), one.days, end)
         return asked
 
-    def _add(self, need: Need, days: tuple[str, ...]) -> None:
+    def _add(self, need: Need, days: tuple[str, ...], end: dt.datetime | None) -> None:
         known = self.days.get(need, set())
         self.days[need] = known | set(days) if days and known is not None else None
-        if need not in self.inputs:
-            self.inputs[need] = ()  # so that it is walked once
+        key, partition = need
+        period = self.mappings.period(key, partition)
+        # Without a time of its own it covers what the latest of its readers does.
+        latest = period.end if period else max(filter(None, (end, self.ends.get(need))), default=None)
+        if need not in self.inputs or latest != self.ends[need]:
+            self.inputs[need] = ()
+            self.ends[need] = latest
             self.waiting.append(need)
 
     def requirements(self) -> list[Requirement]:
@@ -149,6 +158,7 @@ class _Needs:
                     checks=tuple(sorted(checks if named is None else named)),
                     sections=tuple(section.key for section in standing),
                     blocks=not standing or any(section.when_unmet == "block" for section in standing),
+                    end=self.ends[need],
                 )
             )
         return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
@@ -17,34 +18,72 @@ from dashboard_trust.evidence.names import SLICES
 Graph = AssetGraph
 
 
-def map_input(
-    graph: Graph,
-    child: tuple[dg.AssetKey, str | None],
-    parent: dg.AssetKey,
-    instance: dg.DagsterInstance,
-    window: int | None = None,
-) -> Input:
-    """Return what a partition of an asset (``child``) reads of ``parent``.
+@dataclass(frozen=True)
+class Mappings:
+    """What the partitions of a graph's assets read of each other, at one instant.
 
-    An upstream partition that the mapping requires and that does not exist is named too: nobody can
-    have materialized it, so it holds.
+    Assets share partitions and mappings: each is followed once for a partition, however many share it.
+    ``instance`` is asked only for dynamic partitions.
     """
-    key, partition = child
-    name = parent.to_user_string()
-    above = graph.get(parent).partitions_def
-    below = graph.get(key).partitions_def
-    if above is None:
-        return Input(name, (None,), _days(graph, key, partition, name))
-    if below is None and window is not None:
-        with dg.partition_loading_context(dynamic_partitions_store=instance):
-            return Input(name, tuple(sorted(list(above.get_partition_keys())[-window:])))
-    mapping = graph.get_partition_mapping(key, parent)
-    subset = below.subset_with_partition_keys([partition]) if below is not None and partition is not None else None
-    with dg.partition_loading_context(dynamic_partitions_store=instance):
-        result = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, below, above)
-        keys = {*result.partitions_subset.get_partition_keys()}
-        keys |= {*result.required_but_nonexistent_subset.get_partition_keys()}
-    return Input(name, tuple(sorted(keys)))
+
+    graph: Graph
+    instance: dg.DagsterInstance
+    _followed: dict[tuple[object, ...], tuple[dg.PartitionMapping, tuple[str, ...]]] = field(default_factory=dict)
+    _periods: dict[tuple[int, str | None], Period | None] = field(default_factory=dict)
+
+    def map_input(self, child: tuple[dg.AssetKey, str | None], parent: dg.AssetKey, window: int | None = None) -> Input:
+        """Return what a partition of an asset (``child``) reads of ``parent``.
+
+        An upstream partition that the mapping requires and that does not exist is named too: nobody can
+        have materialized it, so it holds. ``window`` narrows all of a partitioned parent to its newest.
+        """
+        key, partition = child
+        name = parent.to_user_string()
+        above = self.graph.get(parent).partitions_def
+        below = self.graph.get(key).partitions_def
+        if above is None:
+            return Input(name, (None,), self._days(key, partition, name))
+        mapping = self.graph.get_partition_mapping(key, parent)
+        window = window if below is None else None
+        # The graph keeps its partitions, so their ids stay theirs; hashing them would cost more than mapping.
+        asked = (_hashable(mapping), id(below), id(above), partition, window)
+        if asked not in self._followed:
+            self._followed[asked] = (mapping, self._follow(mapping, below, above, partition, window))
+        return Input(name, self._followed[asked][1])
+
+    def period(self, key: dg.AssetKey, partition: str | None) -> Period | None:
+        """Return the time a partition of an asset reports on, None where it is not a partition of time."""
+        partitions = self.graph.get(key).partitions_def
+        asked = (id(partitions), partition)
+        if asked not in self._periods:
+            self._periods[asked] = period_of(partitions, partition)
+        return self._periods[asked]
+
+    def _follow(
+        self,
+        mapping: dg.PartitionMapping,
+        below: dg.PartitionsDefinition | None,
+        above: dg.PartitionsDefinition,
+        partition: str | None,
+        window: int | None,
+    ) -> tuple[str, ...]:
+        with dg.partition_loading_context(dynamic_partitions_store=self.instance):
+            if window is not None:
+                return tuple(sorted(list(above.get_partition_keys())[-window:]))
+            subset = below.subset_with_partition_keys([partition]) if below is not None and partition else None
+            result = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, below, above)
+            keys = {*result.partitions_subset.get_partition_keys()}
+            return tuple(sorted(keys | {*result.required_but_nonexistent_subset.get_partition_keys()}))
+
+    def _days(self, child: dg.AssetKey, partition: str | None, parent: str) -> tuple[str, ...]:
+        """Return the days of an unpartitioned upstream's rows that the child declares to be all it reads."""
+        declared: Mapping[str, str] = self.graph.get(child).metadata.get(SLICES) or {}
+        period = self.period(child, partition) if parent in declared else None
+        if period is None:
+            return ()
+        first, end = period.start.astimezone(dt.UTC), period.end.astimezone(dt.UTC)
+        length = ((end - dt.timedelta(microseconds=1)).date() - first.date()).days + 1
+        return tuple((first.date() + dt.timedelta(days=n)).isoformat() for n in range(length))
 
 
 def period_of(partitions: dg.PartitionsDefinition | None, partition: str | None) -> Period | None:
@@ -65,12 +104,10 @@ def period_of(partitions: dg.PartitionsDefinition | None, partition: str | None)
     return Period(window.start, window.end)
 
 
-def _days(graph: Graph, child: dg.AssetKey, partition: str | None, parent: str) -> tuple[str, ...]:
-    """Return the days of an unpartitioned upstream's rows that the child declares to be all it reads."""
-    declared: Mapping[str, str] = graph.get(child).metadata.get(SLICES) or {}
-    period = period_of(graph.get(child).partitions_def, partition)
-    if parent not in declared or period is None:
-        return ()
-    first, end = period.start.astimezone(dt.UTC), period.end.astimezone(dt.UTC)
-    length = ((end - dt.timedelta(microseconds=1)).date() - first.date()).days + 1
-    return tuple((first.date() + dt.timedelta(days=n)).isoformat() for n in range(length))
+def _hashable(mapping: dg.PartitionMapping) -> object:
+    """Return what a mapping is told by: itself, or its identity where it holds lists."""
+    try:
+        hash(mapping)
+    except TypeError:
+        return id(mapping)
+    return mapping

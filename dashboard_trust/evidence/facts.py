@@ -21,7 +21,7 @@ class Materialization:
     ``version`` is what its author gave, else the storage id. ``days`` are the versions of its slices
     by ISO day (None: it has no slices; empty: it holds no rows). ``consumed`` maps an input's name to the
     version its step recorded; ``pointers`` maps an upstream to the newest storage id its run had seen;
-    ``planned_id`` is when its run was planned.
+    ``planned_id`` is when its run was planned; ``data_at`` is the newest moment its data speaks of.
     """
 
     asset: str
@@ -35,6 +35,7 @@ class Materialization:
     pointers: Mapping[str, int] = field(default_factory=dict)
     planned_id: int | None = None
     in_range: bool = False
+    data_at: dt.datetime | None = None
 
     def version_of(self, days: Sequence[str]) -> str:
         """Return the version of these days' slices, or of the whole where no days are asked for.

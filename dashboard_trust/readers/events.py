@@ -18,6 +18,7 @@ from dashboard_trust.readers.event_tables import CheckRow, Row, RunPlan
 POINTER = "dagster/input_event_pointer/"
 VERSION = "dagster/data_version"
 AUTHOR_GAVE_VERSION = "dagster/data_version_is_user_provided"
+DATA_AT = "dagster/last_updated_timestamp"
 
 STATUS: Mapping[str, Literal["passed", "failed", "pending", "skipped"]] = {
     "PLANNED": "pending",
@@ -47,6 +48,7 @@ def parse_materialization(row: Row, planned: Mapping[tuple[str, str], RunPlan]) 
         pointers={tag.removeprefix(POINTER): int(id_) for tag, id_ in tags.items() if tag.startswith(POINTER)},
         planned_id=plan.storage_ids.get(row.partition) if plan else None,
         in_range=plan is not None and len(plan.storage_ids) > 1,
+        data_at=_data_at(said),
     )
 
 
@@ -90,18 +92,26 @@ def parse_word(row: Row) -> Word:
     )
 
 
+def _data_at(said: Mapping[str, Any]) -> dt.datetime | None:
+    for entry in _entries(said):
+        if entry["label"] == DATA_AT and isinstance(entry.get("entry_data"), dict):
+            return dt.datetime.fromtimestamp(float(entry["entry_data"]["value"]), dt.UTC)
+    return None
+
+
 def _json_metadata(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return the metadata entries that are JSON, by label."""
-    entries = said.get("metadata_entries") or _as_entries(said.get("metadata"))
     return {
         entry["label"]: entry["entry_data"]["data"]
-        for entry in entries
+        for entry in _entries(said)
         if isinstance(entry.get("entry_data"), dict) and "data" in entry["entry_data"]
     }
 
 
-def _as_entries(metadata: Any) -> list[dict[str, Any]]:
-    return [{"label": label, "entry_data": value} for label, value in (metadata or {}).items()]
+def _entries(said: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the metadata entries of a materialization (a list) or of a check result (a mapping)."""
+    mapping = said.get("metadata") or {}
+    return said.get("metadata_entries") or [{"label": label, "entry_data": value} for label, value in mapping.items()]
 
 
 def _reason(said: Mapping[str, Any]) -> str:

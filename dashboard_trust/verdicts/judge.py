@@ -122,10 +122,26 @@ def _examine_load(
         reason = f"was not built from the newest version of {_listed(behind)}"
         yield _finding(requirement, Outcome.OUTDATED, reason, newest.at)
     window = contract.freshness.get(requirement.asset)
-    age = _present(contract, promise.period, evidence.as_of) - newest.at
-    if window is not None and age >= window:
-        reason = f"was last loaded {_hours(age)} ago; it is overdue from {_hours(window)}"
+    present = _present(contract, promise.period, evidence.as_of)
+    reason = "" if window is None else _overdue(requirement, newest, window, present)
+    if reason:
         yield _finding(requirement, Outcome.OVERDUE, reason, newest.at)
+
+
+def _overdue(requirement: Requirement, newest: Materialization, window: dt.timedelta, present: dt.datetime) -> str:
+    """Say why a load is not fresh, or nothing: it came before the time it is to cover was over, or it is too old."""
+    end = requirement.end
+    if end is not None and newest.at < end:
+        return f"was last loaded {_moment(newest.at)}, before the end of what it is to cover ({_moment(end)})"
+    age = present - newest.at
+    if age >= window:
+        return f"was last loaded {_hours(age)} ago; it is overdue from {_hours(window)}"
+    # What the data itself speaks of cannot be later than the partition's end.
+    lag = (end or present) - newest.data_at if newest.data_at is not None else dt.timedelta()
+    if newest.data_at is not None and lag >= window:
+        until = f"the end of what it is to cover ({_moment(end)})" if end else "now"
+        return f"its data ends {_moment(newest.data_at)}, {_hours(lag)} before {until}; {_hours(window)} is too much"
+    return ""
 
 
 def _is_current(consumer: Materialization, asked: Input, evidence: Evidence) -> bool:
@@ -289,6 +305,10 @@ def _listed(words: Sequence[str]) -> str:
 def _reach(load: Materialization) -> str:
     days = [day for day in load.days or () if day]
     return f" (it reaches {max(days)})" if days else " (it is empty)"
+
+
+def _moment(at: dt.datetime) -> str:
+    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _hours(length: dt.timedelta) -> str:

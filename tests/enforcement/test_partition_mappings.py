@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from dashboard_trust.contracts.model import Period
-from dashboard_trust.enforcement.partition_mappings import map_input, period_of
+from dashboard_trust.enforcement.partition_mappings import Mappings, period_of
 from dashboard_trust.evidence.names import SLICES
 
 DAYS = dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-03-20")
@@ -20,7 +20,7 @@ def asked(above, below, partition, instance, *, mapping=None, metadata=None):
     dep = dg.AssetDep("parent", partition_mapping=mapping)
     child = dg.AssetSpec("child", deps=[dep], partitions_def=below, metadata=metadata)
     graph = dg.Definitions([parent, child]).resolve_asset_graph()
-    return map_input(graph, (dg.AssetKey("child"), partition), dg.AssetKey("parent"), instance)
+    return Mappings(graph, instance).map_input((dg.AssetKey("child"), partition), dg.AssetKey("parent"))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,11 @@ def test_a_materialization_holds_tags_and_json_metadata(instance, run):
     @dg.asset
     def raw():
         return dg.MaterializeResult(
-            metadata={"kept": dg.MetadataValue.json({"a": 1})}, data_version=dg.DataVersion("v")
+            metadata={
+                "kept": dg.MetadataValue.json({"a": 1}),
+                "dagster/last_updated_timestamp": dg.TimestampMetadataValue(5.0),
+            },
+            data_version=dg.DataVersion("v"),
         )
 
     run(dg.Definitions([raw]), "raw")
@@ -35,6 +39,8 @@ def test_a_materialization_holds_tags_and_json_metadata(instance, run):
         if "data" in entry["entry_data"]
     }
     assert entries == {"kept": {"a": 1}}
+    values = {e["label"]: e["entry_data"]["value"] for e in said["metadata_entries"] if "value" in e["entry_data"]}
+    assert values == {"dagster/last_updated_timestamp": 5.0}
 
 
 def test_a_version_that_dagster_made_up_is_not_called_the_authors(instance, run):
