@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -12,6 +12,7 @@ from dashboard_trust.contracts.model import DashboardContract, Input, Promise, R
 from dashboard_trust.enforcement.partition_mappings import Graph, Mappings
 from dashboard_trust.errors import ContractError, InvalidInputError, nearest
 from dashboard_trust.evidence.names import GATE_CHECK
+from dashboard_trust.readers.known_checks import read_known_checks
 
 Need = tuple[dg.AssetKey, str | None]
 MADE_UP = "dagster/auto_created_stub_asset"
@@ -31,6 +32,11 @@ class Binding:
         """The partitions of the guarded step."""
         return self.graph.get(next(iter(sorted(self.guarded)))).partitions_def
 
+    @property
+    def elsewhere(self) -> frozenset[str]:
+        """The upstream assets that no step of this code location makes: their checks are not in its graph."""
+        return frozenset(key.to_user_string() for key in self.upstream if not self.graph.get(key).is_materializable)
+
     def check_partition(self, partition: str | None, instance: dg.DagsterInstance) -> None:
         """Raise `InvalidInputError` where the guarded asset has no such partition."""
         partitions, name = self.partitions, self.contract.key
@@ -44,11 +50,19 @@ class Binding:
                 raise InvalidInputError(f"{name!r} has no partition {partition!r}; it has {first} to {last}.")
 
     def promise(self, partition: str | None, instance: dg.DagsterInstance) -> Promise:
-        """Spell the contract out for one partition.
+        """Spell the contract out for one partition."""
+        return self.promises([partition], instance)[partition]
 
-        ``instance`` is asked only for dynamic partitions.
+    def promises(self, partitions: Iterable[str | None], instance: dg.DagsterInstance) -> dict[str | None, Promise]:
+        """Spell the contract out for each of these partitions.
+
+        ``instance`` is asked only for dynamic partitions, and for the checks of other code locations.
         """
-        needs = _Needs(self, Mappings(self.graph, instance))
+        mappings, known = Mappings(self.graph, instance), read_known_checks(instance, self.elsewhere)
+        return {partition: self._promise(partition, mappings, known) for partition in partitions}
+
+    def _promise(self, partition: str | None, mappings: Mappings, known: Mapping[str, Set[str]]) -> Promise:
+        needs = _Needs(self, mappings)
         period = needs.mappings.period(min(self.guarded), partition)
         end = period.end if period else None
         own = [asked for key in sorted(self.guarded) for asked in needs.add_inputs(key, partition, end)]
@@ -57,7 +71,7 @@ class Binding:
             contract=self.contract,
             partition=partition,
             period=period,
-            requirements=tuple(needs.requirements()),
+            requirements=tuple(needs.requirements(known)),
             dashboard_inputs=tuple(dict.fromkeys(own)),
         )
 
@@ -73,7 +87,8 @@ def bind(contract: DashboardContract, graph: Graph, guarded: frozenset[dg.AssetK
     for name in _named(contract):
         if name not in known:
             raise ContractError(
-                f"Contract {contract.key!r} names asset {name!r}, which is not upstream of it: {nearest(name, known)}"
+                f"Contract {contract.key!r} names asset {name!r}, which is not upstream of it: {nearest(name, known)} "
+                "(an asset of another code location is declared here as a dg.AssetSpec)"
             )
     if not upstream:
         raise ContractError(
@@ -83,6 +98,8 @@ def bind(contract: DashboardContract, graph: Graph, guarded: frozenset[dg.AssetK
     for required in contract.requires or ():
         node = graph.get(dg.AssetKey.from_user_string(required.asset))
         checks = {key.name for key in node.check_keys}
+        if not node.is_materializable:
+            continue  # its checks may be defined where its step is
         for check in set(required.checks or ()) - checks:
             raise ContractError(
                 f"Contract {contract.key!r}: {required.asset!r} has no check {check!r}: {nearest(check, checks)}"
@@ -133,8 +150,12 @@ class _Needs:
             self.ends[need] = latest
             self.waiting.append(need)
 
-    def requirements(self) -> list[Requirement]:
-        """Return what was walked, as far as the contract requires it."""
+    def requirements(self, known_checks: Mapping[str, Set[str]]) -> list[Requirement]:
+        """Return what was walked, as far as the contract requires it.
+
+        Of an asset made elsewhere the checks ever seen count (``known_checks``), its gate's word too:
+        what it stands on itself is not in this graph.
+        """
         contract = self.binding.contract
         asked = None if contract.requires is None else {r.asset: r.checks for r in contract.requires}
         sections = _sections_by_asset(self.binding)
@@ -145,7 +166,8 @@ class _Needs:
             if asked is not None and name not in asked:
                 continue
             node = self.binding.graph.get(key)
-            checks = {check.name for check in node.check_keys} - {GATE_CHECK}
+            defined = {check.name for check in node.check_keys}
+            checks = defined | known_checks[name] if name in known_checks else defined - {GATE_CHECK}
             named = asked[name] if asked is not None else None
             standing = sections.get(name, ())
             found.append(

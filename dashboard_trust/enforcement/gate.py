@@ -61,7 +61,7 @@ class Gate:
             reason = "its gate was never bound: pass the Definitions it is in through trust(...)"
             return {partition: unknown(promise, as_of, reason) for partition, promise in blank.items()}
         try:
-            promises = {partition: self.binding.promise(partition, instance) for partition in partitions}
+            promises = self.binding.promises(partitions, instance)
             evidence = read_evidence(instance, list(promises.values()), as_of)
             return {partition: judge(promise, evidence) for partition, promise in promises.items()}
         except Exception as error:  # noqa: BLE001 - an exception while judging holds

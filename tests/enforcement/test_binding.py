@@ -144,3 +144,63 @@ def test_a_long_history_that_reads_itself_can_be_judged(instance):
     binding = bind(deps=["totals"], assets=(totals,), partitions_def=years)
 
     assert len(binding.promise("2024-03-01", instance).requirements) == 791
+
+
+def test_an_input_is_to_cover_its_own_day_and_one_without_days_the_latest_built_from_it(instance):
+    yesterday = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
+
+    @dg.asset(partitions_def=DAYS, deps=[dg.AssetDep("mart", partition_mapping=yesterday), "raw"])
+    def growth(): ...
+
+    needs = requirements(bind(deps=("growth",), assets=(raw, mart, growth)), instance)
+    ends = {asset: one.end.date().isoformat() for asset, one in needs.items()}
+
+    assert ends == {"growth": "2024-03-04", "mart": "2024-03-03", "raw": "2024-03-04"}
+
+
+def test_without_any_day_there_is_no_end_to_cover(instance):
+    needs = requirements(bind(deps=("raw",), assets=(raw,), partitions_def=None), instance, day=None)
+
+    assert needs["raw"].end is None
+
+
+def test_an_end_reaches_what_lies_behind_an_asset_without_days(instance):
+    """The reader that is walked last covers the most: what was walked before it must hear of it."""
+    yesterday = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
+
+    @dg.asset(deps=["raw"])
+    def table(): ...
+
+    @dg.asset(partitions_def=DAYS, deps=["table"])
+    def old(): ...
+
+    @dg.asset(partitions_def=DAYS, deps=["table"])
+    def young(): ...
+
+    deps = (dg.AssetDep("old", partition_mapping=yesterday), "young")
+    needs = requirements(bind(deps=deps, assets=(raw, table, old, young)), instance)
+
+    assert {needs[name].end.date().isoformat() for name in ("young", "table", "raw")} == {"2024-03-04"}
+    assert needs["old"].end.date().isoformat() == "2024-03-03"
+
+
+def test_a_check_this_location_does_not_define_may_be_asked_of_an_asset_made_elsewhere(instance):
+    contract_asks = (RequiredAsset("mart", checks=("unique",)),)
+    elsewhere = dg.AssetSpec("mart", partitions_def=DAYS)
+
+    needs = requirements(bind(deps=("mart",), assets=(elsewhere,), requires=contract_asks), instance)
+
+    assert needs["mart"].checks == ("unique",)
+
+
+def test_every_check_ever_seen_on_an_asset_made_elsewhere_is_required(instance, run):
+    @dg.asset(name="mart", check_specs=[dg.AssetCheckSpec("unique", asset="mart")])
+    def there():
+        yield dg.MaterializeResult()
+        yield dg.AssetCheckResult(passed=True, check_name="unique")
+
+    here = bind(deps=("mart",), assets=(dg.AssetSpec("mart"),), partitions_def=None)
+    assert requirements(here, instance, day=None)["mart"].checks == ()
+    run(dg.Definitions([there]), "mart")
+
+    assert requirements(here, instance, day=None)["mart"].checks == ("unique",)
