@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dashboard_trust.enforcement.automation import inputs_ready, readiness_sensor
     from dashboard_trust.enforcement.gated_assets import confirm, trust, trusted, trusted_dashboard
     from dashboard_trust.enforcement.io_manager import TrustedIOManager
+    from dashboard_trust.enforcement.receipts import receipt_key
     from dashboard_trust.errors import DashboardTrustError
     from dashboard_trust.verdicts.judge import judge
     from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
@@ -29,6 +30,7 @@ _HOMES = {
     "enforcement.automation": ("inputs_ready", "readiness_sensor"),
     "enforcement.gated_assets": ("confirm", "trust", "trusted", "trusted_dashboard"),
     "enforcement.io_manager": ("TrustedIOManager",),
+    "enforcement.receipts": ("receipt_key",),
     "errors": ("DashboardTrustError",),
     "verdicts.judge": ("judge",),
     "verdicts.verdict": ("Finding", "Outcome", "Readiness", "Verdict"),
@@ -53,6 +55,7 @@ __all__ = [
     "read_contracts",
     "read_exposures",
     "readiness_sensor",
+    "receipt_key",
     "trust",
     "trusted",
     "trusted_dashboard",

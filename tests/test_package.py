@@ -60,6 +60,7 @@ def test_the_public_names_are_these():
         "read_contracts",
         "read_exposures",
         "readiness_sensor",
+        "receipt_key",
         "trust",
         "trusted",
         "trusted_dashboard",

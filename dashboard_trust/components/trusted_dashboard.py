@@ -46,6 +46,7 @@ class TrustedDashboard(dg.Component, dg.Model, dg.Resolvable):
     wait_for_checks: WaitField | None = None
     enforce: bool | None = None
     accept_reported: bool | None = None
+    at_most_once: bool | None = None
     message: str | None = None
     deps: list[str] | None = None
     refresh: str | None = None

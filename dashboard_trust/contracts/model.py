@@ -90,6 +90,8 @@ class DashboardContract:
         wait_for_checks: How long a step waits for checks of its own run that are still to come.
         enforce: False judges and shows, and never holds.
         accept_reported: Believe materializations and check results reported without a run.
+        at_most_once: The step sends something that its receiver cannot tell from a repetition: it is sent
+            once per version of its inputs, and where nobody knows whether it arrived, a person decides.
         message: What business users read while it is held.
     """
 
@@ -106,6 +108,7 @@ class DashboardContract:
     wait_for_checks: dt.timedelta = dt.timedelta(minutes=30)
     enforce: bool = True
     accept_reported: bool = False
+    at_most_once: bool = False
     message: str = ""
 
     def __post_init__(self) -> None:

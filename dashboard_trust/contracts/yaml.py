@@ -263,5 +263,6 @@ CONTRACT: Mapping[str, Reader] = {
     "wait_for_checks": _wait,
     "enforce": _boolean,
     "accept_reported": _boolean,
+    "at_most_once": _boolean,
     "message": Entry.text,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -13,8 +13,9 @@ from dashboard_trust.contracts.model import DashboardContract, Promise
 from dashboard_trust.enforcement.binding import Binding
 from dashboard_trust.errors import EvidenceMovedError
 from dashboard_trust.evidence.facts import Materialization
-from dashboard_trust.evidence.names import CONSUMED, GATE_CHECK
+from dashboard_trust.evidence.names import CONSUMED, GATE_CHECK, RECEIPT
 from dashboard_trust.readers.event_log import read_evidence, read_newest
+from dashboard_trust.readers.receipts import read_receipts
 from dashboard_trust.verdicts.judge import judge, unknown
 from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
 
@@ -63,6 +64,8 @@ class Gate:
         try:
             promises = self.binding.promises(partitions, instance)
             evidence = read_evidence(instance, list(promises.values()), as_of)
+            if self.contract.at_most_once:
+                evidence = replace(evidence, receipts=read_receipts(instance, self.contract.key, partitions))
             return {partition: judge(promise, evidence) for partition, promise in promises.items()}
         except Exception as error:  # noqa: BLE001 - an exception while judging holds
             reason = f"judging it failed: {type(error).__name__}: {error}"
@@ -163,7 +166,10 @@ def record_consumed(context: dg.AssetExecutionContext, verdicts: Mapping[str | N
 
 def consumed_metadata(verdict: Verdict) -> dict[str, dg.MetadataValue]:
     """Return the versions a verdict stands on, as the metadata a later reader understands."""
-    return {CONSUMED: dg.MetadataValue.json(dict(verdict.consumed))}
+    return {
+        CONSUMED: dg.MetadataValue.json(dict(verdict.consumed)),
+        RECEIPT: dg.MetadataValue.text(verdict.receipt_key),
+    }
 
 
 def gate_checks(assets: dg.AssetsDefinition) -> list[dg.AssetCheckSpec]:

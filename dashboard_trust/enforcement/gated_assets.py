@@ -13,9 +13,11 @@ from dashboard_trust.enforcement.binding import bind
 from dashboard_trust.enforcement.freshness import with_freshness_policies
 from dashboard_trust.enforcement.gate import Gate, consumed_metadata, record_consumed
 from dashboard_trust.enforcement.gated_step import body_of, definitions_of, gate_of, put_gate, replace_assets
+from dashboard_trust.enforcement.receipts import begin, find_sent, passed
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
 from dashboard_trust.verdicts.verdict import Verdict
 
+SENT_BEFORE: Mapping[str, Any] = {"sent": "before, from these very versions; not again"}
 Refresh = Callable[[dg.AssetExecutionContext, Sequence[Verdict]], Mapping[str | None, Mapping[str, Any]] | None]
 """Refresh what is shown for the partitions of these verdicts; return metadata by partition, if any."""
 
@@ -66,7 +68,12 @@ def trusted_dashboard(
         good = [verdict for verdict in verdicts.values() if not gate.stops(verdict)]
         if not good:
             return  # the failed check fails the step; nothing is materialized
-        metadata = refresh(context, good) or {}
+        sent = find_sent(context, contract, good)
+        due = [verdict for verdict in good if verdict not in sent]
+        begin(context, contract, due)
+        with passed(due):
+            metadata = (refresh(context, due) if due else None) or {}
+        metadata = {**metadata, **{verdict.partition: SENT_BEFORE for verdict in sent}}
         if len(good) == len(verdicts):
             record_consumed(context, verdicts)
             for verdict in good:
@@ -105,7 +112,11 @@ def trusted(
 
 
 def _guard(assets: dg.AssetsDefinition, gate: Gate) -> dg.AssetsDefinition:
-    body = body_of(assets)
+    contract, body = gate.contract, body_of(assets)
+    if contract.at_most_once and len(list(assets.keys)) > 1:
+        raise ContractError(
+            f"{contract.key!r} is made by a step that makes other assets too, so it cannot be at_most_once."
+        )
     due = {name for name in assets.keys_by_output_name if assets.op.outs[name].is_required}
 
     def compute(own_context: Any, inputs: Mapping[str, Any]) -> Iterator[Any]:
@@ -116,7 +127,14 @@ def _guard(assets: dg.AssetsDefinition, gate: Gate) -> dg.AssetsDefinition:
         if any(gate.stops(verdict) for verdict in verdicts.values()):
             return
         record_consumed(context, verdicts)
-        yield from _complete(context, body(own_context, inputs), due)
+        judged = list(verdicts.values())
+        sent = find_sent(context, contract, judged)
+        if sent:
+            yield from _repeat(context, judged, sent)
+            return
+        begin(context, contract, judged)
+        with passed(judged):
+            yield from _complete(context, body(own_context, inputs), due)
 
     return put_gate(assets, gate, compute)
 
@@ -214,6 +232,21 @@ def _complete(context: dg.AssetExecutionContext, events: Iterator[Any], due: set
     if absent:
         names = ", ".join(key.to_user_string() for key, name in by_key.items() if name in absent)
         raise DashboardTrustError(f"The step ended without delivering {names}.")
+
+
+def _repeat(
+    context: dg.AssetExecutionContext, verdicts: Sequence[Verdict], sent: Sequence[Verdict]
+) -> Iterator[dg.AssetMaterialization]:
+    """Materialize again what was sent before, without sending it; a step cannot send only the rest."""
+    if len(sent) < len(verdicts):
+        names = ", ".join(str(verdict.partition) for verdict in sent)
+        raise dg.Failure(
+            f"{context.asset_key.to_user_string()}: {names} was sent already; run the others without it.",
+            allow_retries=False,
+        )
+    for verdict in sent:
+        metadata = {**SENT_BEFORE, **consumed_metadata(verdict)}
+        yield dg.AssetMaterialization(context.asset_key, partition=verdict.partition, metadata=metadata)
 
 
 def _partitions_of(context: dg.AssetExecutionContext) -> Sequence[str | None]:

@@ -94,12 +94,24 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """A run that began to send a version (``key``) of the dashboard; settled if it delivered, or was released."""
+
+    partition: str | None
+    key: str
+    run_id: str
+    storage_id: int
+    at: dt.datetime
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything known at one instant.
 
     ``materializations`` holds the newest per place, ``earlier`` older ones that checks and consumers
-    refer to, by storage id. ``words`` are what people said, oldest first. ``unreadable`` says why
-    nothing could be read; it holds everything.
+    refer to, by storage id. ``words`` are what people said, ``receipts`` what was begun to be sent, both
+    oldest first. ``unreadable`` says why nothing could be read; it holds everything.
     """
 
     as_of: dt.datetime
@@ -108,6 +120,7 @@ class Evidence:
     attempts: Mapping[Place, Attempt] = field(default_factory=dict)
     checks: Mapping[tuple[str, str, str | None], CheckResult] = field(default_factory=dict)
     words: Sequence[Word] = ()
+    receipts: Sequence[Receipt] = ()
     unreadable: str = ""
 
 

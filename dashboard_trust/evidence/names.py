@@ -20,5 +20,8 @@ SECTIONS = "dashboard_trust/unmet_sections"
 WORD = "dashboard_trust/word"
 """On an observation: what a person said of this asset (`Word`)."""
 
+RECEIPT = "dashboard_trust/receipt"
+"""On an observation: what a run is about to send. On a materialization: the receipt key of what was sent."""
+
 SINCE = "dashboard_trust/published_at"
 """On a dashboard's materialization: when what it shows became visible."""

@@ -75,8 +75,7 @@ def parse_check(row: CheckRow) -> CheckResult:
 
 def parse_word(row: Row) -> Word:
     """Return what a person said, as an observation keeps it; raise KeyError where it is not that."""
-    event = json.loads(row.body or "{}")
-    said = _json_metadata(event["dagster_event"]["event_specific_data"]["asset_observation"])[WORD]
+    said = observed(row)[WORD]
     until = said.get("until")
     return Word(
         kind=said["kind"],
@@ -90,6 +89,12 @@ def parse_word(row: Row) -> Word:
         version=said.get("version", ""),
         until=dt.datetime.fromisoformat(until) if until else None,
     )
+
+
+def observed(row: Row) -> dict[str, Any]:
+    """Return the JSON metadata of an observation, by label."""
+    event = json.loads(row.body or "{}")
+    return _json_metadata(event["dagster_event"]["event_specific_data"]["asset_observation"])
 
 
 def _data_at(said: Mapping[str, Any]) -> dt.datetime | None:

@@ -33,10 +33,11 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
     found = [*_held_by_a_person(promise, evidence), *waive(found, evidence.words, evidence.as_of)]
     causes, consequences = separate_causes(promise.requirements, found)
     unmet = _unmet_sections(promise, (*causes, *consequences))
-    return Verdict(
+    late = deadline is not None and evidence.as_of >= deadline
+    verdict = Verdict(
         dashboard=promise.contract.key,
         partition=promise.partition,
-        readiness=_readiness((*causes, *consequences), late=deadline is not None and evidence.as_of >= deadline),
+        readiness=_readiness((*causes, *consequences), late),
         as_of=evidence.as_of,
         findings=causes,
         consequences=consequences,
@@ -45,6 +46,11 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
         version=_version(promise, evidence),
         consumed=tuple(_consumed(promise, unmet, evidence)),
     )
+    unsettled = tuple(_unsettled(promise, verdict, evidence))
+    if not unsettled:
+        return verdict
+    findings = (*unsettled, *causes)
+    return replace(verdict, findings=findings, readiness=_readiness((*findings, *consequences), late))
 
 
 def unknown(promise: Promise, as_of: dt.datetime, reason: str) -> Verdict:
@@ -70,6 +76,18 @@ def _held_by_a_person(promise: Promise, evidence: Evidence) -> Iterator[Finding]
     if word is not None:
         reason = f"held by {word.by}: {word.reason}"
         yield Finding(contract.key, promise.partition, None, Outcome.UNAPPROVED, reason, contract.owner, word.at)
+
+
+def _unsettled(promise: Promise, verdict: Verdict, evidence: Evidence) -> Iterator[Finding]:
+    """What was begun to be sent of these very versions, and may have arrived: a person has to say."""
+    contract = promise.contract
+    for receipt in evidence.receipts if contract.at_most_once else ():
+        if (receipt.partition, receipt.key) == (promise.partition, verdict.receipt_key) and not receipt.settled:
+            reason = (
+                f"run {receipt.run_id[:8]} began to send this version and has not said that it arrived; "
+                "if it did not, release the dashboard to have it sent again; the next version is sent as always"
+            )
+            yield Finding(contract.key, promise.partition, None, Outcome.UNAPPROVED, reason, contract.owner, receipt.at)
 
 
 def _examine(requirement: Requirement, promise: Promise, evidence: Evidence) -> Iterator[Finding]:

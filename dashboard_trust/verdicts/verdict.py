@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import hashlib
 from dataclasses import dataclass
 
 
@@ -106,6 +107,12 @@ class Verdict:
     def holds(self) -> bool:
         """Whether nothing may be published."""
         return self.readiness.holds
+
+    @property
+    def receipt_key(self) -> str:
+        """What a refresh on these versions is called by whoever receives it, whichever run it is."""
+        parts = [self.dashboard, str(self.partition), *(f"{name}={version}" for name, version in self.consumed)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
     @property
     def causes(self) -> tuple[Finding, ...]:

@@ -38,6 +38,7 @@ WHOLE = """
     wait_for_checks: {minutes: 5}
     enforce: false
     accept_reported: true
+    at_most_once: true
     message: Being checked.
     """
 

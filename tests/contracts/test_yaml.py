@@ -40,6 +40,7 @@ WHOLE = """
       - {key: main, title: Main, assets: [marts/sales], when_unmet: block}
       - {key: crm, title: CRM, assets: [raw/orders], when_unmet: label}
     accept_reported: true
+    at_most_once: true
     message: Being checked.
     """
 
@@ -76,6 +77,7 @@ def test_every_field_is_read():
                 Section("crm", "CRM", ("raw/orders",), "label"),
             ),
             accept_reported=True,
+            at_most_once=True,
             message="Being checked.",
         ),
     )
