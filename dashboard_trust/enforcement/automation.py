@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,19 +16,19 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.enforcement.gate import Gate, Standing
 from dashboard_trust.enforcement.gated_step import gate_of
+from dashboard_trust.enforcement.watch import Look, Watch, look, newest_partitions
 from dashboard_trust.verdicts.verdict import Readiness, Verdict
 
-LOOKBACK = 14
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 Evaluated = Callable[[dg.DagsterInstance, Sequence[Verdict]], None]
-"""Told the verdicts of every evaluation, oldest partition first, whether or not a run follows."""
+"""Told the verdicts of what was judged, oldest partition first, whether or not a run follows."""
 
 
 class InputsReady(dg.AutomationCondition[dg.AssetKey]):
     """True once for each version of its inputs on which a guarded step may be run and needs to be.
 
-    Its cursor holds the version last asked for by partition, so that a run that fails is not asked
-    for again until something changes.
+    Its cursor holds the version last asked for by partition (`Watch`), so that a run that fails is not
+    asked for again until something changes.
     """
 
     @property
@@ -46,17 +46,16 @@ class InputsReady(dg.AutomationCondition[dg.AssetKey]):
         gate = gate_of(node.assets_def) if isinstance(node, AssetNode) else None
         if gate is None:
             return dg.AutomationResult(context, context.get_empty_subset())
-        busy = await _in_progress(gate, view)
-        due = {str(p): s.verdict.version for p, s in _survey(gate, view).items() if needs_run(s)}
-        asked: Mapping[str, str] = json.loads(context.cursor or "{}")
-        new = {p: version for p, version in due.items() if p not in busy and asked.get(p) != version}
-        # What is no longer due is forgotten: when it is due again, it is asked for again.
-        cursor = json.dumps({p: new.get(p) or asked[p] for p in due if p in new or p in asked})
+        seen = _look(gate, view, Watch.parse(context.cursor))
+        due = {p: s.verdict.version for p, s in seen.standings.items() if needs_run(s)}
+        busy = await _in_progress(gate, view) if due else set()
+        new, watch = seen.ask(due, busy)
         if node.partitions_def is None:
             subset = view.get_full_subset(key=context.key) if new else context.get_empty_subset()
         else:
-            subset = view.get_subset_from_partition_keys(context.key, node.partitions_def, set(new))
-        return dg.AutomationResult(context, context.candidate_subset.compute_intersection(subset), cursor=cursor)
+            subset = view.get_subset_from_partition_keys(context.key, node.partitions_def, {str(p) for p in new})
+        true = context.candidate_subset.compute_intersection(subset)
+        return dg.AutomationResult(context, true, cursor=watch.dump())
 
 
 def inputs_ready() -> dg.AutomationCondition[dg.AssetKey]:
@@ -64,15 +63,17 @@ def inputs_ready() -> dg.AutomationCondition[dg.AssetKey]:
     return InputsReady()
 
 
-_surveys: WeakKeyDictionary[AssetGraphView, dict[Gate, Mapping[str | None, Standing]]] = WeakKeyDictionary()
+_looks: WeakKeyDictionary[AssetGraphView, dict[tuple[object, ...], Look]] = WeakKeyDictionary()
 
 
-def _survey(gate: Gate, view: AssetGraphView) -> Mapping[str | None, Standing]:
-    """Survey a gate once a tick, so that all assets of its step are asked for together."""
-    known = _surveys.setdefault(view, {})
-    if gate not in known:
-        known[gate] = gate.survey(view.instance, newest_partitions(gate, view.instance), view.effective_dt)
-    return known[gate]
+def _look(gate: Gate, view: AssetGraphView, watch: Watch) -> Look:
+    """Look once a tick, so that all assets of one step are asked for together."""
+    known = _looks.setdefault(view, {})
+    asked = (gate, watch.seen, watch.again_at, watch.newest, watch.unsettled)
+    if asked not in known:
+        known[asked] = look(gate, view.instance, watch, view.effective_dt)
+    found = known[asked]
+    return replace(found, watch=replace(found.watch, asked=watch.asked))
 
 
 async def _in_progress(gate: Gate, view: AssetGraphView) -> set[str]:
@@ -91,15 +92,6 @@ def needs_run(standing: Standing) -> bool:
     return not standing.stops and not standing.is_current
 
 
-def newest_partitions(gate: Gate, instance: dg.DagsterInstance, count: int = LOOKBACK) -> Sequence[str | None]:
-    """Return the newest partitions of a gate, oldest first; ``[None]`` where it has none to name."""
-    partitions = gate.binding.partitions if gate.binding else None
-    if partitions is None:
-        return [None]
-    with dg.partition_loading_context(dynamic_partitions_store=instance):
-        return list(partitions.get_partition_keys())[-count:]
-
-
 def readiness_sensor(
     dashboard: dg.AssetsDefinition,
     *,
@@ -114,7 +106,8 @@ def readiness_sensor(
     Args:
         dashboard: As `trusted_dashboard` returned it.
         name: The sensor's name; by default the asset's, with ``_readiness``.
-        evaluated: Told every verdict (to write a page, to send a message), also where nothing runs.
+        evaluated: Told the verdicts of what was judged (to write a page, to send a message), also where
+            nothing runs: at least every ten minutes, and always with the newest partition.
         sensor_options: Anything else ``dg.sensor`` takes.
     """
     gate = gate_of(dashboard)
@@ -130,17 +123,15 @@ def readiness_sensor(
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         now = dt.datetime.now(dt.UTC)
-        standings = gate.survey(context.instance, newest_partitions(gate, context.instance), now)
-        if evaluated is not None:
+        seen = look(gate, context.instance, Watch.parse(context.cursor), now)
+        standings = seen.standings
+        if evaluated is not None and standings:
             evaluated(context.instance, [standing.verdict for standing in standings.values()])
-        asked: Mapping[str, str] = json.loads(context.cursor or "{}")
-        due = {p: _ask(s) for p, s in standings.items() if _is_due(gate.contract, s)}
-        new = {p for p, word in due.items() if asked.get(str(p)) != word}
-        # What is no longer due is forgotten: when it is due again, it is asked for again.
-        cursor = json.dumps({str(p): word for p, word in due.items()})
-        requests = [request_run(dashboard.key, stretch) for stretch in stretches([*standings], new)]
+        new, watch = seen.ask({p: _ask(s) for p, s in standings.items() if _is_due(gate.contract, s)})
+        order = newest_partitions(gate, context.instance)
+        requests = [request_run(dashboard.key, stretch) for stretch in stretches(order, new)]
         reason = None if requests else _summary(standings)
-        return dg.SensorResult(requests, skip_reason=reason, cursor=cursor)
+        return dg.SensorResult(requests, skip_reason=reason, cursor=watch.dump())
 
     return sensor
 
@@ -175,6 +166,8 @@ def request_run(asset: dg.AssetKey, stretch: Sequence[str | None], run_key: str 
 
 
 def _summary(standings: Mapping[str | None, Standing]) -> str:
+    if not standings:
+        return "nothing happened to anything it stands on"
     newest = list(standings.values())[-1].verdict
     causes = "; ".join(f"{finding.place}: {finding.reason}" for finding in newest.causes[:2])
     return f"{newest.partition or newest.dashboard} is {newest.readiness}" + (
