@@ -3,39 +3,125 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from dashboard_trust.evidence.facts import join_versions
 
-HARMLESS = {"warned", "waived"}
+HARMLESS = {"passed", "warned", "waived"}
 WRONG = {"failed", "errored", "unverified", "unapproved"}
+MAY_FOLLOW = {"missing", "outdated", "pending", "not_run", "overdue"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """One finding: what it is about, whose it is, and the run or version it stands on."""
+
+    asset: str
+    partition: str | None
+    check: str | None
+    outcome: str
+    owner: str
+    version: str = ""
+    run_id: str | None = None
+    sections: tuple[str, ...] = ()
+    blocks: bool = True
+    because: tuple[str, ...] = field(default=(), compare=False)  # what the facts themselves say
+
+    @property
+    def holds(self):
+        return self.outcome not in HARMLESS
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a judge says, without its words; findings in an order of their own."""
+
+    readiness: str
+    causes: tuple[Told, ...]
+    consequences: tuple[Told, ...] = ()
+    unmet: tuple[str, ...] = ()
+    consumed: tuple[tuple[str, str], ...] = ()
+    deadline: dt.datetime | None = None
+    holds: bool = True
+
+    @property
+    def findings(self):
+        return (*self.causes, *self.consequences)
+
+    def agrees_with(self, verdict):
+        """Whether a verdict says the same, and gives the reasons that the facts gave."""
+        same = self == answer_of(verdict)
+        both = zip(self.findings, in_order(verdict.findings) + in_order(verdict.consequences), strict=same)
+        return same and all(word in f.reason for told, f in both for word in told.because)
+
+
+def in_order(findings):
+    return tuple(sorted(findings, key=lambda f: (f.asset, str(f.partition), str(f.check), str(f.outcome))))
+
+
+def answer_of(verdict):
+    """Return a verdict as an answer, to lay beside the naive one."""
+
+    def told(findings):
+        return in_order(
+            Told(f.asset, f.partition, f.check, str(f.outcome), f.owner, f.version, f.run_id, f.sections, f.blocks)
+            for f in findings
+        )
+
+    return Answer(
+        str(verdict.readiness),
+        told(verdict.findings),
+        told(verdict.consequences),
+        verdict.unmet,
+        verdict.consumed,
+        verdict.deadline,
+        verdict.holds,
+    )
 
 
 def judge_naively(promise, evidence):
-    """Return the readiness and the findings, as (asset, partition, check, outcome)."""
     contract = promise.contract
     if evidence.unreadable or not promise.requirements:
-        return "UNKNOWN", {(contract.key, promise.partition, None, "unverified")}
-    told = []  # of each finding: what, and whether it blocks
-    if is_held_by_a_person(promise, evidence):
-        told.append(((contract.key, promise.partition, None, "unapproved"), True))
+        return Answer("UNKNOWN", (Told(contract.key, promise.partition, None, "unverified", contract.owner),))
+    of_person = Told(contract.key, promise.partition, None, "unapproved", contract.owner)
+    found = [of_person] if is_held_by_a_person(promise, evidence) else []
     for requirement in promise.requirements:
-        for check, outcome in examine(requirement, promise, evidence):
-            told.append((waived(requirement, check, outcome, evidence), requirement.blocks))
-    return readiness(told, promise, evidence), {finding for finding, _ in told}
+        found += [waived(finding, evidence) for finding in examine(requirement, promise, evidence)]
+    unmet = [s.key for s in contract.sections if any(f.holds and s.key in f.sections for f in found)]
+    consumed = what_is_consumed(promise, unmet, evidence)
+    causes, consequences = separate_naively(promise.requirements, found)
+    if contract.at_most_once:
+        causes += [of_person] * how_many_may_have_arrived(promise, consumed, evidence)
+    state = readiness([*causes, *consequences], promise, evidence)
+    return Answer(
+        readiness=state,
+        causes=in_order(causes),
+        consequences=in_order(consequences),
+        unmet=tuple(unmet),
+        consumed=consumed,
+        deadline=deadline(promise, evidence),
+        holds=state not in ("PARTIAL", "READY"),
+    )
 
 
-def readiness(told, promise, evidence):
-    if any(finding[3] in WRONG and blocks for finding, blocks in told):
+def readiness(found, promise, evidence):
+    if any(finding.outcome in WRONG and finding.blocks for finding in found):
         return "BLOCKED"
-    if any(finding[3] not in HARMLESS and blocks for finding, blocks in told):
-        ready_by = promise.contract.ready_by
-        end = promise.period.end if promise.period else evidence.as_of
-        late = ready_by is not None and evidence.as_of >= promised_moment(ready_by, end)
-        return "DELAYED" if late else "WAITING"
-    if any(finding[3] not in HARMLESS for finding, _ in told):
+    if any(finding.holds and finding.blocks for finding in found):
+        promised = deadline(promise, evidence)
+        return "DELAYED" if promised is not None and promised <= evidence.as_of else "WAITING"
+    if any(finding.holds for finding in found):
         return "PARTIAL"
     return "READY"
+
+
+def deadline(promise, evidence):
+    """Without partitions the promise is kept anew every day."""
+    if promise.contract.ready_by is None:
+        return None
+    return promised_moment(promise.contract.ready_by, promise.period.end if promise.period else evidence.as_of)
 
 
 def promised_moment(ready_by, end):
@@ -57,72 +143,146 @@ def is_held_by_a_person(promise, evidence):
     return False
 
 
-def waived(requirement, check, outcome, evidence):
+def how_many_may_have_arrived(promise, consumed, evidence):
+    """What was begun to be sent of these very versions and neither delivered nor released needs a person."""
+    key = receipt_key(promise, consumed)
+    begun = [r for r in evidence.receipts if r.partition == promise.partition and r.key == key]
+    return len([receipt for receipt in begun if not receipt.settled])
+
+
+def receipt_key(promise, consumed):
+    parts = [promise.contract.key, str(promise.partition), *(f"{name}={version}" for name, version in consumed)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def what_is_consumed(promise, unmet, evidence):
+    """What a refresh would read: every direct input that is there, but what only unmet sections show."""
+    read = []
+    for asked in promise.dashboard_inputs:
+        loads = [evidence.materializations.get((asked.asset, partition)) for partition in asked.partitions]
+        shown_in = [r.sections for r in promise.requirements if r.asset == asked.asset and r.sections]
+        labelled = bool(shown_in) and all(key in unmet for key in shown_in[0])
+        if loads and None not in loads and not labelled:
+            read.append((asked.name, join_versions([load.version_of(asked.days) for load in loads])))
+    return tuple(read)
+
+
+def separate_naively(requirements, found):
+    causes = [finding for finding in found if not only_follows(finding, found, requirements)]
+    return causes, [finding for finding in found if finding not in causes]
+
+
+def only_follows(finding, found, requirements):
+    """What is not there yet waits for anything upstream that holds; a label upstream excuses no block."""
+    if str(finding.outcome) not in MAY_FOLLOW:
+        return False
+    above = assets_above(finding.asset, requirements) - {finding.asset}
+    return any(str(f.outcome) not in HARMLESS and f.asset in above and f.blocks >= finding.blocks for f in found)
+
+
+def assets_above(asset, requirements):
+    above, known = {asset}, 0
+    while len(above) != known:
+        known = len(above)
+        above |= {asked.asset for r in requirements if r.asset in above for asked in r.inputs}
+    return above
+
+
+def waived(finding, evidence):
     """A waiver is for one finding, at the version it was given for, until it ends."""
-    partition = requirement.partition
-    if partition is None and len(requirement.days) == 1:
-        partition = requirement.days[0]
-    load = evidence.materializations.get((requirement.asset, requirement.partition))
-    version = "missing" if load is None else load.version_of(requirement.days)
     for word in evidence.words:
         if word.kind != "waive" or word.until is None or word.until <= evidence.as_of:
             continue
-        about = (word.asset, word.partition, word.check, word.outcome)
-        if about == (requirement.asset, partition, check, outcome) and word.version == version:
-            return (requirement.asset, partition, check, "waived")
-    return (requirement.asset, partition, check, outcome)
+        about = (word.asset, word.partition, word.check, word.outcome, word.version)
+        if about == (finding.asset, finding.partition, finding.check, finding.outcome, finding.version):
+            return replace(finding, outcome="waived")
+    return finding
 
 
 def examine(requirement, promise, evidence):
-    """Return what is not as promised of one asset's partition, as (check, outcome)."""
-    place = (requirement.asset, requirement.partition)
-    load = evidence.materializations.get(place)
-    of_attempt, broken_because = examine_attempt(requirement, evidence.attempts.get(place))
+    """Return what is not as promised of one asset's partition."""
+    load = evidence.materializations.get((requirement.asset, requirement.partition))
+    partition = requirement.partition
+    if partition is None and len(requirement.days) == 1:
+        partition = requirement.days[0]
+    return [
+        Told(
+            asset=requirement.asset,
+            partition=partition,
+            check=check,
+            outcome=outcome,
+            owner=requirement.owner,
+            version="missing" if load is None else load.version_of(requirement.days),
+            run_id=run_id,
+            sections=requirement.sections,
+            blocks=requirement.blocks,
+            because=tuple(because),
+        )
+        for check, outcome, run_id, because in examine_facts(requirement, load, promise, evidence)
+    ]
+
+
+def examine_facts(requirement, load, promise, evidence):
+    """Return (check, outcome, the run it waits for, what the facts say)."""
+    attempt = evidence.attempts.get((requirement.asset, requirement.partition))
+    of_attempt = examine_attempt(requirement, attempt)
     if load is None:
-        return of_attempt or [(None, "missing")]
-    if load.days is not None and not set(requirement.days) <= set(load.days):
-        return [*of_attempt, (None, "missing")]
+        return of_attempt or [(None, "missing", None, [])]
+    absent = [] if load.days is None else sorted(set(requirement.days) - set(load.days))
+    if absent:
+        return [*of_attempt, (None, "missing", None, absent)]
     found = list(of_attempt)
     if load.run_id == "" and not promise.contract.accept_reported:
-        found.append((None, "unverified"))
-    if not all(has_consumed_the_newest(load, asked, evidence) for asked in requirement.inputs):
-        found.append((None, "outdated"))
+        found.append((None, "unverified", None, []))
+    behind = [asked.asset for asked in requirement.inputs if not has_consumed_the_newest(load, asked, evidence)]
+    if behind:
+        found.append((None, "outdated", None, behind))
     if is_overdue(requirement, load, promise, evidence):
-        found.append((None, "overdue"))
+        found.append((None, "overdue", None, []))
+    broken_because = [because for _, outcome, _, because in of_attempt if outcome == "errored"]
     for check in requirement.checks:
-        outcome, reason = examine_check(requirement, check, load, promise.contract, evidence)
-        named_already = outcome == "errored" and broken_because is not None and reason == broken_because
-        if outcome != "passed" and not named_already:
-            found.append((check, outcome))
+        outcome, because, run_id = examine_check(requirement, check, load, promise.contract, evidence)
+        if outcome == "errored" and because in broken_because:
+            continue  # a step that broke takes its checks with it
+        if outcome != "passed":
+            found.append((check, outcome, run_id, because))
     return found
 
 
 def examine_attempt(requirement, attempt):
     """Running holds as pending, broken as errored; a held or never reached one is judged by its inputs."""
     if attempt is None:
-        return [], None
+        return []
     if attempt.state == "running":
-        return [(None, "pending")], None
+        return [(None, "pending", attempt.run_id, [attempt.run_id[:8]])]
     if attempt.held:
-        return [], None
+        return []
     if attempt.state == "not_started" and requirement.inputs:
-        return [], None
-    return [(None, "errored")], attempt.reason or "its last run failed"
+        return []
+    return [(None, "errored", None, [attempt.reason or "its last run failed"])]
 
 
 def is_overdue(requirement, load, promise, evidence):
-    """A window is about the present: an old partition keeps the age it had when the next one was due."""
+    """Fresh is what came after the time it is to cover, lately, and speaks of nearly all of that time."""
     window = promise.contract.freshness.get(requirement.asset)
     if window is None:
         return False
-    now = evidence.as_of
-    if promise.period is not None:
-        next_due = promise.period.end + (promise.period.end - promise.period.start)
-        if promise.contract.ready_by is not None:
-            next_due = promised_moment(promise.contract.ready_by, next_due)
-        if next_due < now:
-            now = next_due
-    return now - load.at >= window
+    present = present_of(promise, evidence)
+    covers_until = requirement.end
+    came_too_soon = covers_until is not None and load.at < covers_until
+    came_long_ago = load.at + window <= present
+    speaks_of_too_little = load.data_at is not None and load.data_at + window <= (covers_until or present)
+    return came_too_soon or came_long_ago or speaks_of_too_little
+
+
+def present_of(promise, evidence):
+    """A window is about the present: an old partition keeps the age it had when the next one was due."""
+    if promise.period is None:
+        return evidence.as_of
+    next_due = promise.period.end + (promise.period.end - promise.period.start)
+    if promise.contract.ready_by is not None:
+        next_due = promised_moment(promise.contract.ready_by, next_due)
+    return next_due if next_due < evidence.as_of else evidence.as_of
 
 
 def has_consumed_the_newest(consumer, asked, evidence):
@@ -158,31 +318,34 @@ def has_seen(pointer, upstream, days, evidence):
 
 
 def examine_check(requirement, check, load, contract, evidence):
-    """Return the outcome of one check, and why."""
+    """Return the outcome of one check, what it says itself, and the run it waits for."""
     result = evidence.checks.get((requirement.asset, check, requirement.partition))
     if result is None or result.status == "skipped":  # a check without partitions answers without naming one
         result = evidence.checks.get((requirement.asset, check, None))
     if result is None or result.status == "skipped":
-        return "not_run", ""
+        return "not_run", [], None
     if result.status == "pending":
-        return "pending", ""
+        return "pending", [], result.run_id
     if result.run_id == "" and not contract.accept_reported:
-        return "unverified", ""
+        return "unverified", [], None
     of_this_version = has_looked_at(result, load, requirement.days, evidence)
     if result.status == "errored":
         of_this_run = result.run_id != "" and result.run_id == load.run_id
         counts = of_this_version or of_this_run or result.at >= load.at
-        return ("errored", result.reason or "raised an error") if counts else ("not_run", "")
+        return ("errored", [result.reason or "raised an error"], None) if counts else ("not_run", [], None)
     if not of_this_version:
-        return "not_run", ""
+        return "not_run", [], None
     bad = "warned" if result.warns else "failed"
     if result.days is None or not requirement.days:
-        return ("passed" if result.status == "passed" else bad), ""
-    if any(day in result.days and not result.days[day].passed for day in requirement.days):
-        return bad, ""
-    if not all(day in result.days for day in requirement.days):
-        return "not_run", ""
-    return "passed", ""
+        return ("passed", [], None) if result.status == "passed" else (bad, [result.reason or "failed"], None)
+    failed = [day for day in requirement.days if day in result.days and not result.days[day].passed]
+    if failed:
+        reasons = [result.days[day].reason or "failed" for day in failed]
+        return bad, [*reasons, *(failed if len(requirement.days) > 1 else ())], None
+    unseen = [day for day in requirement.days if day not in result.days]
+    if unseen:
+        return "not_run", [result.reason] if result.reason else unseen, None
+    return "passed", [], None
 
 
 def has_looked_at(result, load, days, evidence):

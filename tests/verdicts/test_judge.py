@@ -209,6 +209,15 @@ def test_a_day_that_failed_holds_whatever_the_check_says_as_a_whole(status):
     assert verdict.findings[0].reason == "half missing"
 
 
+def test_of_several_days_each_that_failed_is_named_with_its_reason():
+    both = replace(RAW, days=(DAY, NEXT), inputs=())
+    few = replace(RAW_CHECK, days={DAY: DayResult(False, "half missing"), NEXT: DayResult(False)})
+    one = replace(RAW_CHECK, days={DAY: DayResult(True), NEXT: DayResult(False, "half missing")})
+
+    assert judge(promise(both), good(few)).findings[0].reason == f"{DAY}: half missing; {NEXT}: failed"
+    assert judge(promise(both), good(one)).findings[0].reason == f"{NEXT}: half missing"
+
+
 def test_a_check_as_a_whole_answers_for_a_partition_only_if_the_partition_has_none_of_its_own():
     whole = replace(MART_CHECK, partition=None)
 
@@ -275,6 +284,141 @@ def test_an_age_equal_to_the_window_is_overdue():
     assert outcomes(at_limit) == [("raw", None, Outcome.OVERDUE)]
     assert at_limit.readiness is Readiness.WAITING
     assert within.readiness is Readiness.READY
+
+
+A_HAIR = dt.timedelta(microseconds=1)
+END = PERIOD.end
+DAYS_LONG = {"raw": dt.timedelta(days=9), "mart": dt.timedelta(days=9)}
+"""Windows so long that no age decides."""
+
+
+def covering(requirement, end=END):
+    return replace(requirement, end=end)
+
+
+def judged_raw(load, *, window, as_of=LATE, end=END, period=PERIOD, ready_by=None):
+    """What is found of raw alone, asked to cover the time up to ``end``, within a window."""
+    alone = Requirement("raw", None, "team:raw", end=end)
+    verdict = judge(
+        promise(alone, period=period, ready_by=ready_by, freshness={"raw": window}), evidence(load, as_of=as_of)
+    )
+    return [(finding.outcome, finding.reason) for finding in verdict.findings]
+
+
+def is_overdue(load, **kwargs):
+    found = judged_raw(load, **kwargs)
+    assert found == [] or [outcome for outcome, _ in found] == [Outcome.OVERDUE]
+    return found != []
+
+
+@pytest.mark.parametrize(("at", "overdue"), [(END - A_HAIR, True), (END, False), (END + A_HAIR, False)])
+def test_a_load_from_before_the_end_of_what_it_is_to_cover_is_overdue_however_young(at, overdue):
+    window, load = dt.timedelta(days=9), replace(RAW_LOAD, at=at)
+
+    assert is_overdue(load, window=window) is overdue
+    assert is_overdue(load, window=window, as_of=END + A_HAIR) is overdue
+    assert is_overdue(load, window=window, period=None) is overdue
+
+
+def test_a_load_from_before_the_end_is_overdue_while_the_partition_still_runs():
+    during = END - dt.timedelta(hours=3)
+    verdict = judge(
+        promise(covering(RAW), covering(MART), freshness=DAYS_LONG),
+        good(replace(RAW_LOAD, at=during), replace(MART_LOAD, at=during), as_of=during),
+    )
+
+    assert outcomes(verdict) == [("raw", None, Outcome.OVERDUE)]
+    assert [(f.asset, f.outcome) for f in verdict.consequences] == [("mart", Outcome.OVERDUE)]
+    assert verdict.readiness is Readiness.WAITING
+
+
+def test_what_covers_no_time_may_come_at_any():
+    assert not is_overdue(replace(RAW_LOAD, at=PERIOD.start), window=dt.timedelta(days=9), end=None)
+
+
+@pytest.mark.parametrize(
+    ("data_at", "overdue"),
+    [
+        (END - dt.timedelta(hours=30) - A_HAIR, True),
+        (END - dt.timedelta(hours=30), True),
+        (END - dt.timedelta(hours=30) + A_HAIR, False),
+        (END, False),
+        (END + dt.timedelta(days=30), False),
+        (None, False),
+    ],
+)
+def test_data_that_ends_the_window_before_the_end_is_overdue_however_new_its_load(data_at, overdue):
+    load = replace(RAW_LOAD, data_at=data_at)
+
+    assert is_overdue(load, window=dt.timedelta(hours=30)) is overdue
+
+
+def test_how_far_data_ends_before_the_end_does_not_grow_with_time():
+    load = replace(RAW_LOAD, data_at=END - dt.timedelta(hours=20))
+
+    # The age has stopped at 17 h, when the next day was due; the data lacks 20 h, then as now.
+    assert not is_overdue(load, window=dt.timedelta(hours=20) + A_HAIR, as_of=END + dt.timedelta(days=90))
+    assert is_overdue(load, window=dt.timedelta(hours=20), as_of=END + dt.timedelta(days=90))
+
+
+@pytest.mark.parametrize("period", [PERIOD, None])
+def test_where_no_time_is_to_be_covered_data_is_held_against_the_present(period):
+    load = replace(RAW_LOAD, data_at=LATE - dt.timedelta(hours=20))
+
+    assert is_overdue(load, window=dt.timedelta(hours=20), end=None, period=period)
+    assert not is_overdue(load, window=dt.timedelta(hours=20) + A_HAIR, end=None, period=period)
+    assert is_overdue(load, window=dt.timedelta(hours=20) + A_HAIR, end=None, period=period, as_of=LATE + A_HAIR)
+
+
+def test_new_data_does_not_make_an_old_load_fresh():
+    load = replace(RAW_LOAD, at=LATE - dt.timedelta(hours=4), data_at=LATE)
+
+    assert is_overdue(load, window=dt.timedelta(hours=4))
+    assert not is_overdue(load, window=dt.timedelta(hours=4) + A_HAIR)
+
+
+@pytest.mark.parametrize("windows", [{}, {"mart": dt.timedelta(days=9)}])
+def test_without_a_window_of_its_own_an_asset_is_never_overdue(windows):
+    ancient = replace(RAW_LOAD, at=PERIOD.start - dt.timedelta(days=900), data_at=PERIOD.start - dt.timedelta(days=901))
+
+    verdict = judge(promise(covering(RAW), covering(MART), freshness=windows), good(ancient))
+
+    assert verdict.readiness is Readiness.READY
+
+
+@pytest.mark.parametrize(
+    ("ready_by", "due_next"), [(None, END + dt.timedelta(days=1)), (READY_BY, LATE + dt.timedelta(days=1))]
+)
+def test_an_old_partition_keeps_the_age_it_had_when_the_next_was_due(ready_by, due_next):
+    age = due_next - RAW_LOAD.at
+    long_after = due_next + dt.timedelta(days=90)
+
+    assert not is_overdue(RAW_LOAD, window=age + A_HAIR, as_of=long_after, ready_by=ready_by)
+    assert is_overdue(RAW_LOAD, window=age, as_of=long_after, ready_by=ready_by)
+    assert is_overdue(RAW_LOAD, window=age, as_of=due_next, ready_by=ready_by)
+    assert not is_overdue(RAW_LOAD, window=age, as_of=due_next - A_HAIR, ready_by=ready_by)
+
+
+def test_without_partitions_a_load_grows_older_for_good():
+    long_after = LATE + dt.timedelta(days=90)
+
+    assert is_overdue(RAW_LOAD, window=long_after - RAW_LOAD.at, as_of=long_after, period=None)
+    assert not is_overdue(RAW_LOAD, window=long_after - RAW_LOAD.at + A_HAIR, as_of=long_after, period=None)
+
+
+@pytest.mark.parametrize(
+    ("load", "window", "end", "told"),
+    [
+        (replace(RAW_LOAD, at=END - A_HAIR), 100, END, ["2026-01-01 23:59 UTC", "the end", "2026-01-02 00:00 UTC"]),
+        (RAW_LOAD, 1, END, ["1.0 h ago", "overdue from 1.0 h"]),
+        (replace(RAW_LOAD, data_at=PERIOD.start), 24, END, ["2026-01-01 00:00 UTC", "24.0 h before the end of"]),
+        (replace(RAW_LOAD, data_at=PERIOD.start), 24, None, ["2026-01-01 00:00 UTC", "32.0 h before now", "24.0 h is"]),
+    ],
+)
+def test_what_is_overdue_says_which_times_make_it_so(load, window, end, told):
+    [(_, reason)] = judged_raw(load, window=dt.timedelta(hours=window), end=end)
+
+    assert [words for words in told if words not in reason] == []
 
 
 def test_a_load_reported_by_hand_is_unverified_unless_the_contract_accepts_it():
