@@ -170,9 +170,9 @@ class Input:
 class Requirement:
     """One partition of one asset that must be there, be built from the newest inputs, and pass.
 
-    ``end`` is the end (aware) of the time it is asked to cover: of its own partition, or where it has
-    none, of the latest partition built from it. ``blocks`` is False when it serves only sections that
-    may be labelled; ``sections`` names them all.
+    ``period`` is the time it is asked to cover: that of its own partition, or where it has none, of the
+    latest partition built from it. ``blocks`` is False when it serves only sections that may be
+    labelled; ``sections`` names them all.
     """
 
     asset: str
@@ -183,7 +183,7 @@ class Requirement:
     checks: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     blocks: bool = True
-    end: dt.datetime | None = None
+    period: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 import dagster as dg
 
-from dashboard_trust.contracts.model import DashboardContract, Input, Promise, Requirement, Section
+from dashboard_trust.contracts.model import DashboardContract, Input, Period, Promise, Requirement, Section
 from dashboard_trust.enforcement.partition_mappings import Graph, Mappings
 from dashboard_trust.errors import ContractError, InvalidInputError, nearest
 from dashboard_trust.evidence.names import GATE_CHECK
@@ -64,8 +63,7 @@ class Binding:
     def _promise(self, partition: str | None, mappings: Mappings, known: Mapping[str, Set[str]]) -> Promise:
         needs = _Needs(self, mappings)
         period = needs.mappings.period(min(self.guarded), partition)
-        end = period.end if period else None
-        own = [asked for key in sorted(self.guarded) for asked in needs.add_inputs(key, partition, end)]
+        own = [asked for key in sorted(self.guarded) for asked in needs.add_inputs(key, partition, period)]
         needs.walk()
         return Promise(
             contract=self.contract,
@@ -115,17 +113,17 @@ class _Needs:
     mappings: Mappings
     inputs: dict[Need, tuple[Input, ...]] = field(default_factory=dict)
     days: dict[Need, set[str] | None] = field(default_factory=dict)  # None: the whole
-    ends: dict[Need, dt.datetime | None] = field(default_factory=dict)
+    periods: dict[Need, Period | None] = field(default_factory=dict)
     waiting: list[Need] = field(default_factory=list)
 
     def walk(self) -> None:
         """Add everything above what was added: a loop, since a history that reads its own past is long."""
         while self.waiting:
             need = self.waiting.pop()
-            self.inputs[need] = tuple(self.add_inputs(*need, self.ends[need]))
+            self.inputs[need] = tuple(self.add_inputs(*need, self.periods[need]))
 
-    def add_inputs(self, key: dg.AssetKey, partition: str | None, end: dt.datetime | None) -> list[Input]:
-        """Add what this partition, which covers the time up to ``end``, reads, and return it."""
+    def add_inputs(self, key: dg.AssetKey, partition: str | None, period: Period | None) -> list[Input]:
+        """Add what this partition, which covers ``period``, reads, and return it."""
         graph, guarded = self.binding.graph, self.binding.guarded
         window = self.binding.contract.window if key in guarded else None
         asked = [
@@ -135,19 +133,19 @@ class _Needs:
         ]
         for one in asked:
             for above in one.partitions:
-                self._add((dg.AssetKey.from_user_string(one.asset), above), one.days, end)
+                self._add((dg.AssetKey.from_user_string(one.asset), above), one.days, period)
         return asked
 
-    def _add(self, need: Need, days: tuple[str, ...], end: dt.datetime | None) -> None:
+    def _add(self, need: Need, days: tuple[str, ...], reader: Period | None) -> None:
         known = self.days.get(need, set())
         self.days[need] = known | set(days) if days and known is not None else None
         key, partition = need
-        period = self.mappings.period(key, partition)
         # Without a time of its own it covers what the latest of its readers does.
-        latest = period.end if period else max(filter(None, (end, self.ends.get(need))), default=None)
-        if need not in self.inputs or latest != self.ends[need]:
+        readers = [period for period in (reader, self.periods.get(need)) if period is not None]
+        period = self.mappings.period(key, partition) or max(readers, key=lambda period: period.end, default=None)
+        if need not in self.inputs or period != self.periods[need]:
             self.inputs[need] = ()
-            self.ends[need] = latest
+            self.periods[need] = period
             self.waiting.append(need)
 
     def requirements(self, known_checks: Mapping[str, Set[str]]) -> list[Requirement]:
@@ -158,7 +156,7 @@ class _Needs:
         """
         contract = self.binding.contract
         asked = None if contract.requires is None else {r.asset: r.checks for r in contract.requires}
-        sections = _sections_by_asset(self.binding)
+        sections, blocking = _sections_by_asset(self.binding), _blocking(self.binding)
         found = []
         for need in sorted(self.inputs, key=str):
             key, partition = need
@@ -179,8 +177,8 @@ class _Needs:
                     inputs=self.inputs[need],
                     checks=tuple(sorted(checks if named is None else named)),
                     sections=tuple(section.key for section in standing),
-                    blocks=not standing or any(section.when_unmet == "block" for section in standing),
-                    end=self.ends[need],
+                    blocks=name in blocking,
+                    period=self.periods[need],
                 )
             )
         return found
@@ -204,6 +202,20 @@ def _sections_by_asset(binding: Binding) -> Mapping[str, tuple[Section, ...]]:
         for key in keys | _upstream_of(binding.graph, keys):
             standing.setdefault(key.to_user_string(), []).append(section)
     return {name: tuple(sections) for name, sections in standing.items()}
+
+
+def _blocking(binding: Binding) -> frozenset[str]:
+    """Return the assets that hold the whole dashboard: those in no section that may be labelled alone.
+
+    What one of them is built from blocks too, whatever section it is in: the rest of the dashboard shows it.
+    """
+    sections, asked = _sections_by_asset(binding), {required.asset for required in binding.contract.requires or ()}
+    keys = set()
+    for key in binding.upstream:
+        name, own = key.to_user_string(), sections.get(key.to_user_string(), ())
+        if (not asked or name in asked) and (not own or any(section.when_unmet == "block" for section in own)):
+            keys.add(key)
+    return frozenset(key.to_user_string() for key in keys | _upstream_of(binding.graph, frozenset(keys)))
 
 
 def _named(contract: DashboardContract) -> list[str]:

@@ -56,12 +56,13 @@ def is_counted(contract: DashboardContract) -> bool:
 def find_sent(
     context: dg.AssetExecutionContext, contract: DashboardContract, verdicts: Sequence[Verdict]
 ) -> list[Verdict]:
-    """Return those of which the very versions were what was sent last."""
+    """Return those of which nothing is newer than what was sent last; a section that went bad since is no news."""
     if not is_counted(contract):
         return []
     loads = read_newest(context.instance, {(contract.key, verdict.partition) for verdict in verdicts})
     newest = {partition: load.consumed for (_, partition), load in loads.items()}
-    return [verdict for verdict in verdicts if newest.get(verdict.partition) == dict(verdict.consumed)]
+    sent = [verdict for verdict in verdicts if verdict.partition in newest]
+    return [verdict for verdict in sent if dict(verdict.consumed).items() <= newest[verdict.partition].items()]
 
 
 def begin(context: dg.AssetExecutionContext, contract: DashboardContract, verdicts: Sequence[Verdict]) -> None:
@@ -74,13 +75,13 @@ def begin(context: dg.AssetExecutionContext, contract: DashboardContract, verdic
         return
     asset, run_id = dg.AssetKey.from_user_string(contract.key), context.run.run_id
     for verdict in verdicts:
-        word = dg.MetadataValue.json({"key": verdict.receipt_key, "run_id": run_id})
+        word = dg.MetadataValue.json({"consumed": dict(verdict.consumed), "run_id": run_id})
         description = f"run {run_id[:8]} begins to send"
         event = dg.AssetObservation(asset, description, partition=verdict.partition, metadata={RECEIPT: word})
         context.instance.report_runless_asset_event(event)
     receipts = read_receipts(context.instance, contract.key, [verdict.partition for verdict in verdicts])
-    keys = {verdict.receipt_key for verdict in verdicts}
-    unsettled = [receipt for receipt in receipts if receipt.key in keys and not receipt.settled]
+    begun = {verdict.partition: dict(verdict.consumed) for verdict in verdicts}
+    unsettled = [r for r in receipts if not r.settled and begun[r.partition].items() <= r.consumed.items()]
     # Two runs that were judged at once both come here: the order of the event log decides between them.
     other = next((receipt for receipt in unsettled if receipt.run_id != run_id), None)
     if other is not None and other.storage_id < min(r.storage_id for r in unsettled if r.run_id == run_id):

@@ -95,10 +95,13 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A run that began to send a version (``key``) of the dashboard; settled if it delivered, or was released."""
+    """A run that began to send a version of the dashboard; settled if it delivered, or was released.
+
+    ``consumed`` are the versions of the inputs it sent, by name.
+    """
 
     partition: str | None
-    key: str
+    consumed: Mapping[str, str]
     run_id: str
     storage_id: int
     at: dt.datetime

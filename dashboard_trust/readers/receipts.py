@@ -33,7 +33,7 @@ def _receipt(
     released = any(at > row.storage_id and of in (None, row.partition) for at, of in releases)
     return Receipt(
         partition=row.partition,
-        key=said["key"],
+        consumed=said["consumed"],
         run_id=said["run_id"],
         storage_id=row.storage_id,
         at=row.at,

@@ -82,7 +82,9 @@ def _unsettled(promise: Promise, verdict: Verdict, evidence: Evidence) -> Iterat
     """What was begun to be sent of these very versions, and may have arrived: a person has to say."""
     contract = promise.contract
     for receipt in evidence.receipts if contract.at_most_once else ():
-        if (receipt.partition, receipt.key) == (promise.partition, verdict.receipt_key) and not receipt.settled:
+        # A section that went bad since is no other version: what is shown now was all in what was begun.
+        same = dict(verdict.consumed).items() <= receipt.consumed.items()
+        if receipt.partition == promise.partition and same and not receipt.settled:
             reason = (
                 f"run {receipt.run_id[:8]} began to send this version and has not said that it arrived; "
                 "if it did not, release the dashboard to have it sent again; the next version is sent as always"
@@ -110,7 +112,8 @@ def _examine(requirement: Requirement, promise: Promise, evidence: Evidence) -> 
     for check in requirement.checks:
         result = _find_result(requirement, check, evidence)
         outcome, reason, at = _examine_check(requirement, result, newest, promise.contract, evidence)
-        told = outcome is Outcome.ERRORED and any(finding.reason == reason for finding in tried)
+        same_run = attempt is not None and result is not None and attempt.run_id == result.run_id
+        told = outcome is Outcome.ERRORED and same_run and any(finding.reason == reason for finding in tried)
         if outcome is not Outcome.PASSED and not told:  # a step that broke takes its checks with it
             run_id = result.run_id if result is not None and outcome is Outcome.PENDING else None
             yield replace(_finding(requirement, outcome, reason, at, check), run_id=run_id)
@@ -140,7 +143,7 @@ def _examine_load(
         reason = f"was not built from the newest version of {_listed(behind)}"
         yield _finding(requirement, Outcome.OUTDATED, reason, newest.at)
     window = contract.freshness.get(requirement.asset)
-    present = _present(contract, promise.period, evidence.as_of)
+    present = _present(contract, requirement.period, evidence.as_of)
     reason = "" if window is None else _overdue(requirement, newest, window, present)
     if reason:
         yield _finding(requirement, Outcome.OVERDUE, reason, newest.at)
@@ -148,7 +151,7 @@ def _examine_load(
 
 def _overdue(requirement: Requirement, newest: Materialization, window: dt.timedelta, present: dt.datetime) -> str:
     """Say why a load is not fresh, or nothing: it came before the time it is to cover was over, or it is too old."""
-    end = requirement.end
+    end = requirement.period.end if requirement.period else None
     if end is not None and newest.at < end:
         return f"was last loaded {_moment(newest.at)}, before the end of what it is to cover ({_moment(end)})"
     age = present - newest.at
@@ -166,8 +169,7 @@ def _is_current(consumer: Materialization, asked: Input, evidence: Evidence) -> 
     """Whether the consumer consumed the newest version; order of completion proves nothing."""
     recorded = consumer.consumed.get(asked.name)
     if recorded is not None:
-        newest = _newest_version(asked, evidence)
-        return newest is None or newest == recorded  # a missing input is a finding of its own
+        return _newest_version(asked, evidence) == recorded
     places = ((asked.asset, partition) for partition in asked.partitions)
     upstreams = [evidence.materializations[place] for place in places if place in evidence.materializations]
     return all(_has_consumed(consumer, upstream, asked.days, evidence) for upstream in upstreams)
@@ -289,7 +291,7 @@ def _deadline(contract: DashboardContract, period: Period | None, as_of: dt.date
 
 
 def _present(contract: DashboardContract, period: Period | None, as_of: dt.datetime) -> dt.datetime:
-    """Return the time a window is held against: now, or when the next partition was due, if that is past.
+    """Return the time a window is held against: now, or when the next period was due, if that is past.
 
     Windows are about the present; an old partition keeps the age it had when it was the newest due.
     """

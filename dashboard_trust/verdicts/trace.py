@@ -37,15 +37,12 @@ def _upstream_assets(requirements: Sequence[Requirement]) -> dict[str, set[str]]
     direct: dict[str, set[str]] = {}
     for requirement in requirements:
         direct.setdefault(requirement.asset, set()).update(asked.asset for asked in requirement.inputs)
-    closed: dict[str, set[str]] = {}
-
-    def close(asset: str) -> set[str]:
-        if asset not in closed:
-            closed[asset] = set()
-            for above in direct.get(asset, ()):
-                closed[asset] |= {above} | close(above)
-        return closed[asset]
-
-    for asset in direct:
-        close(asset)
-    return {asset: above - {asset} for asset, above in closed.items()}  # one that reads its own past is no excuse
+    closed = {}
+    for asset, nearest in direct.items():
+        above, waiting = set[str](), [*nearest]
+        while waiting:
+            if (name := waiting.pop()) not in above:
+                above.add(name)
+                waiting.extend(direct.get(name, ()))
+        closed[asset] = above - {asset}  # one that reads its own past is no excuse
+    return closed

@@ -153,7 +153,7 @@ def test_an_input_is_to_cover_its_own_day_and_one_without_days_the_latest_built_
     def growth(): ...
 
     needs = requirements(bind(deps=("growth",), assets=(raw, mart, growth)), instance)
-    ends = {asset: one.end.date().isoformat() for asset, one in needs.items()}
+    ends = {asset: one.period.end.date().isoformat() for asset, one in needs.items()}
 
     assert ends == {"growth": "2024-03-04", "mart": "2024-03-03", "raw": "2024-03-04"}
 
@@ -161,7 +161,7 @@ def test_an_input_is_to_cover_its_own_day_and_one_without_days_the_latest_built_
 def test_without_any_day_there_is_no_end_to_cover(instance):
     needs = requirements(bind(deps=("raw",), assets=(raw,), partitions_def=None), instance, day=None)
 
-    assert needs["raw"].end is None
+    assert needs["raw"].period is None
 
 
 def test_an_end_reaches_what_lies_behind_an_asset_without_days(instance):
@@ -180,8 +180,8 @@ def test_an_end_reaches_what_lies_behind_an_asset_without_days(instance):
     deps = (dg.AssetDep("old", partition_mapping=yesterday), "young")
     needs = requirements(bind(deps=deps, assets=(raw, table, old, young)), instance)
 
-    assert {needs[name].end.date().isoformat() for name in ("young", "table", "raw")} == {"2024-03-04"}
-    assert needs["old"].end.date().isoformat() == "2024-03-03"
+    assert {needs[name].period.end.date().isoformat() for name in ("young", "table", "raw")} == {"2024-03-04"}
+    assert needs["old"].period.end.date().isoformat() == "2024-03-03"
 
 
 def test_a_check_this_location_does_not_define_may_be_asked_of_an_asset_made_elsewhere(instance):
