@@ -68,12 +68,19 @@ class Mappings:
         window: int | None,
     ) -> tuple[str, ...]:
         with dg.partition_loading_context(dynamic_partitions_store=self.instance):
-            if window is not None:
-                return tuple(sorted(list(above.get_partition_keys())[-window:]))
+            # A mapping that somebody declared says itself what is read.
+            if window is not None and isinstance(mapping, dg.AllPartitionMapping):
+                return tuple(sorted(_newest(above, window)))
             subset = below.subset_with_partition_keys([partition]) if below is not None and partition else None
-            result = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, below, above)
+            reached = _with_days_to_come(mapping, above)
+            result = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, below, reached)
             keys = {*result.partitions_subset.get_partition_keys()}
-            return tuple(sorted(keys | {*result.required_but_nonexistent_subset.get_partition_keys()}))
+            keys |= {*result.required_but_nonexistent_subset.get_partition_keys()}
+            if isinstance(above, dg.DynamicPartitionsDefinition):
+                # What its runs left behind speaks for no partition that was taken away since.
+                known = {*above.get_partition_keys()}
+                keys = {key if key in known else f"{key} (removed)" for key in keys}
+            return tuple(sorted(keys))
 
     def _days(self, child: dg.AssetKey, partition: str | None, parent: str) -> tuple[str, ...]:
         """Return the days of an unpartitioned upstream's rows that the child declares to be all it reads."""
@@ -91,17 +98,34 @@ def period_of(partitions: dg.PartitionsDefinition | None, partition: str | None)
     if partition is None:
         return None
     if isinstance(partitions, dg.MultiPartitionsDefinition):
-        times = [
-            d for d in partitions.partitions_defs if isinstance(d.partitions_def, dg.TimeWindowPartitionsDefinition)
-        ]
-        if len(times) != 1:
+        time = _time_dimension(partitions)
+        if time is None:
             return None
-        keys = partitions.get_partition_key_from_str(partition).keys_by_dimension
-        return period_of(times[0].partitions_def, keys[times[0].name])
+        name, days = time
+        return period_of(days, partitions.get_partition_key_from_str(partition).keys_by_dimension[name])
     if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         return None
     window = partitions.time_window_for_partition_key(partition)
     return Period(window.start, window.end)
+
+
+def _with_days_to_come(mapping: dg.PartitionMapping, above: dg.PartitionsDefinition) -> dg.PartitionsDefinition:
+    """Return partitions that go on as far as a mapping looks ahead.
+
+    Dagster cuts such a mapping off where the partitions end: the last day would be built without the one after it.
+    Where they begin, there is no past to wait for.
+    """
+    if not isinstance(mapping, dg.TimeWindowPartitionMapping) or mapping.allow_nonexistent_upstream_partitions:
+        return above
+    if mapping.end_offset <= 0 or not isinstance(above, dg.TimeWindowPartitionsDefinition):
+        return above
+    return dg.TimeWindowPartitionsDefinition(
+        start=above.start,
+        fmt=above.fmt,
+        timezone=above.timezone,
+        cron_schedule=above.cron_schedule,
+        end_offset=above.end_offset + mapping.end_offset,
+    )
 
 
 def _hashable(mapping: dg.PartitionMapping) -> object:
@@ -111,3 +135,23 @@ def _hashable(mapping: dg.PartitionMapping) -> object:
     except TypeError:
         return id(mapping)
     return mapping
+
+
+def _newest(partitions: dg.PartitionsDefinition, window: int) -> list[str]:
+    """Return the partitions of the newest times; every one where no single time tells them apart."""
+    keys = list(partitions.get_partition_keys())
+    if isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        return keys[-window:]
+    time = _time_dimension(partitions) if isinstance(partitions, dg.MultiPartitionsDefinition) else None
+    if time is None or not isinstance(partitions, dg.MultiPartitionsDefinition):
+        return keys
+    name, days = time
+    newest = {*list(days.get_partition_keys())[-window:]}
+    return [key for key in keys if partitions.get_partition_key_from_str(key).keys_by_dimension[name] in newest]
+
+
+def _time_dimension(partitions: dg.MultiPartitionsDefinition) -> tuple[str, dg.PartitionsDefinition] | None:
+    """Return the name and the partitions of the one dimension that is of time."""
+    found = [(d.name, d.partitions_def) for d in partitions.partitions_defs]
+    times = [one for one in found if isinstance(one[1], dg.TimeWindowPartitionsDefinition)]
+    return times[0] if len(times) == 1 else None
