@@ -171,8 +171,10 @@ class Requirement:
     """One partition of one asset that must be there, be built from the newest inputs, and pass.
 
     ``period`` is the time it is asked to cover: that of its own partition, or where it has none, of the
-    latest partition built from it. ``blocks`` is False when it serves only sections that may be
-    labelled; ``sections`` names them all.
+    latest partition built from it. ``read_now`` says that something without any time reads it too, so
+    that it never stops growing old. ``blocks`` is False when it serves only sections that may be
+    labelled; ``sections`` names them all. ``others`` are checks that are not defined here, and count where
+    they have spoken.
     """
 
     asset: str
@@ -181,9 +183,11 @@ class Requirement:
     days: tuple[str, ...] = ()
     inputs: tuple[Input, ...] = ()
     checks: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     blocks: bool = True
     period: Period | None = None
+    read_now: bool = False
 
 
 @dataclass(frozen=True, slots=True)

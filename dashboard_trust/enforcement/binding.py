@@ -11,7 +11,7 @@ from dashboard_trust.contracts.model import DashboardContract, Input, Period, Pr
 from dashboard_trust.enforcement.partition_mappings import Graph, Mappings
 from dashboard_trust.errors import ContractError, InvalidInputError, nearest
 from dashboard_trust.evidence.names import GATE_CHECK
-from dashboard_trust.readers.known_checks import read_known_checks
+from dashboard_trust.readers.event_log import read_known_checks
 
 Need = tuple[dg.AssetKey, str | None]
 MADE_UP = "dagster/auto_created_stub_asset"
@@ -30,11 +30,6 @@ class Binding:
     def partitions(self) -> dg.PartitionsDefinition | None:
         """The partitions of the guarded step."""
         return self.graph.get(next(iter(sorted(self.guarded)))).partitions_def
-
-    @property
-    def elsewhere(self) -> frozenset[str]:
-        """The upstream assets that no step of this code location makes: their checks are not in its graph."""
-        return frozenset(key.to_user_string() for key in self.upstream if not self.graph.get(key).is_materializable)
 
     def check_partition(self, partition: str | None, instance: dg.DagsterInstance) -> None:
         """Raise `InvalidInputError` where the guarded asset has no such partition."""
@@ -57,13 +52,15 @@ class Binding:
 
         ``instance`` is asked only for dynamic partitions, and for the checks of other code locations.
         """
-        mappings, known = Mappings(self.graph, instance), read_known_checks(instance, self.elsewhere)
+        known = read_known_checks(instance, {key.to_user_string() for key in self.upstream})
+        mappings = Mappings(self.graph, instance)
         return {partition: self._promise(partition, mappings, known) for partition in partitions}
 
     def _promise(self, partition: str | None, mappings: Mappings, known: Mapping[str, Set[str]]) -> Promise:
         needs = _Needs(self, mappings)
         period = needs.mappings.period(min(self.guarded), partition)
-        own = [asked for key in sorted(self.guarded) for asked in needs.add_inputs(key, partition, period)]
+        time = _Time(period, read_now=period is None)
+        own = [asked for key in sorted(self.guarded) for asked in needs.add_inputs(key, partition, time)]
         needs.walk()
         return Promise(
             contract=self.contract,
@@ -105,6 +102,20 @@ def bind(contract: DashboardContract, graph: Graph, guarded: frozenset[dg.AssetK
     return Binding(contract, graph, guarded, upstream)
 
 
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """The time a place is to cover (None: none), and whether it is read by something that has none."""
+
+    period: Period | None
+    read_now: bool
+
+    def of_readers(self, other: _Time) -> _Time:
+        """Return the time of what both read: up to the later end, and now if either reads now."""
+        periods = [period for period in (self.period, other.period) if period is not None]
+        latest = max(periods, key=lambda period: period.end, default=None)
+        return _Time(latest, self.read_now or other.read_now)
+
+
 @dataclass(slots=True)
 class _Needs:
     """The walk upstream: every place needed, and through which days and inputs."""
@@ -113,17 +124,17 @@ class _Needs:
     mappings: Mappings
     inputs: dict[Need, tuple[Input, ...]] = field(default_factory=dict)
     days: dict[Need, set[str] | None] = field(default_factory=dict)  # None: the whole
-    periods: dict[Need, Period | None] = field(default_factory=dict)
+    times: dict[Need, _Time] = field(default_factory=dict)
     waiting: list[Need] = field(default_factory=list)
 
     def walk(self) -> None:
         """Add everything above what was added: a loop, since a history that reads its own past is long."""
         while self.waiting:
             need = self.waiting.pop()
-            self.inputs[need] = tuple(self.add_inputs(*need, self.periods[need]))
+            self.inputs[need] = tuple(self.add_inputs(*need, self.times[need]))
 
-    def add_inputs(self, key: dg.AssetKey, partition: str | None, period: Period | None) -> list[Input]:
-        """Add what this partition, which covers ``period``, reads, and return it."""
+    def add_inputs(self, key: dg.AssetKey, partition: str | None, time: _Time) -> list[Input]:
+        """Add what this partition, which is to cover ``time``, reads, and return it."""
         graph, guarded = self.binding.graph, self.binding.guarded
         window = self.binding.contract.window if key in guarded else None
         asked = [
@@ -133,26 +144,26 @@ class _Needs:
         ]
         for one in asked:
             for above in one.partitions:
-                self._add((dg.AssetKey.from_user_string(one.asset), above), one.days, period)
+                self._add((dg.AssetKey.from_user_string(one.asset), above), one.days, time)
         return asked
 
-    def _add(self, need: Need, days: tuple[str, ...], reader: Period | None) -> None:
+    def _add(self, need: Need, days: tuple[str, ...], reader: _Time) -> None:
         known = self.days.get(need, set())
         self.days[need] = known | set(days) if days and known is not None else None
         key, partition = need
-        # Without a time of its own it covers what the latest of its readers does.
-        readers = [period for period in (reader, self.periods.get(need)) if period is not None]
-        period = self.mappings.period(key, partition) or max(readers, key=lambda period: period.end, default=None)
-        if need not in self.inputs or period != self.periods[need]:
+        own = self.mappings.period(key, partition)
+        # Without a time of its own it covers what its readers do.
+        time = _Time(own, read_now=False) if own else reader.of_readers(self.times.get(need, reader))
+        if need not in self.inputs or time != self.times[need]:
             self.inputs[need] = ()
-            self.periods[need] = period
+            self.times[need] = time
             self.waiting.append(need)
 
     def requirements(self, known_checks: Mapping[str, Set[str]]) -> list[Requirement]:
         """Return what was walked, as far as the contract requires it.
 
         Of an asset made elsewhere the checks ever seen count (``known_checks``), its gate's word too:
-        what it stands on itself is not in this graph.
+        what it stands on itself is not in this graph. Of one made here, others define some of them.
         """
         contract = self.binding.contract
         asked = None if contract.requires is None else {r.asset: r.checks for r in contract.requires}
@@ -165,7 +176,9 @@ class _Needs:
                 continue
             node = self.binding.graph.get(key)
             defined = {check.name for check in node.check_keys}
-            checks = defined | known_checks[name] if name in known_checks else defined - {GATE_CHECK}
+            elsewhere = not node.is_materializable
+            checks = defined | known_checks[name] if elsewhere else defined - {GATE_CHECK}
+            others = () if elsewhere else tuple(sorted(known_checks[name] - checks - {GATE_CHECK}))
             named = asked[name] if asked is not None else None
             standing = sections.get(name, ())
             found.append(
@@ -175,10 +188,12 @@ class _Needs:
                     owner=next(iter(node.owners), contract.owner),
                     days=tuple(sorted(self.days[need] or ())),
                     inputs=self.inputs[need],
+                    others=others if named is None else (),
                     checks=tuple(sorted(checks if named is None else named)),
                     sections=tuple(section.key for section in standing),
                     blocks=name in blocking,
-                    period=self.periods[need],
+                    period=self.times[need].period,
+                    read_now=self.times[need].read_now,
                 )
             )
         return found

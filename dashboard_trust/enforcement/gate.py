@@ -17,6 +17,7 @@ from dashboard_trust.evidence.names import CONSUMED, GATE_CHECK, RECEIPT
 from dashboard_trust.readers.event_log import read_evidence, read_newest
 from dashboard_trust.readers.receipts import read_receipts
 from dashboard_trust.verdicts.judge import judge, unknown
+from dashboard_trust.verdicts.others import heed_others
 from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
 
 NO_RUN_RETRY = {"dagster/retry_on_asset_or_op_failure": "false"}
@@ -66,7 +67,7 @@ class Gate:
             evidence = read_evidence(instance, list(promises.values()), as_of)
             if self.contract.at_most_once:
                 evidence = replace(evidence, receipts=read_receipts(instance, self.contract.key, partitions))
-            return {partition: judge(promise, evidence) for partition, promise in promises.items()}
+            return {p: judge(heed_others(promise, evidence), evidence) for p, promise in promises.items()}
         except Exception as error:  # noqa: BLE001 - an exception while judging holds
             reason = f"judging it failed: {type(error).__name__}: {error}"
             return {partition: unknown(promise, as_of, reason) for partition, promise in blank.items()}
@@ -104,17 +105,19 @@ class Gate:
         """Whether this verdict keeps the step from going on; in shadow none does."""
         return verdict.holds and self.contract.enforce
 
-    def wait(self, context: dg.AssetExecutionContext, verdicts: Iterable[Verdict]) -> None:
+    def wait(self, context: dg.AssetExecutionContext, verdicts: Iterable[Verdict], *, together: bool) -> None:
         """Ask for a retry where only checks of this very run are still to come, as long as the contract waits.
+
+        Apart, one partition is worth waiting for; ``together``, only if none is held by anything else.
 
         Raises:
             RetryRequested: Ask again later. Past the deadline the verdict stands as it is.
         """
         held = [verdict for verdict in verdicts if self.stops(verdict)]
-        causes = [finding for verdict in held for finding in verdict.causes]
-        own = all(f.outcome is Outcome.PENDING and f.check and f.run_id == context.run.run_id for f in causes)
+        waits = [_waits_for(context.run.run_id, verdict) for verdict in held]
         attempt = context.op_execution_context.retry_number
-        if held and own and (pause := next_pause(attempt, self.contract.wait_for_checks)) is not None:
+        pause = next_pause(attempt, self.contract.wait_for_checks)
+        if held and (all(waits) if together else any(waits)) and pause is not None:
             raise dg.RetryRequested(max_retries=attempt + 1, seconds_to_wait=pause.total_seconds())
 
     def evaluate(
@@ -146,6 +149,12 @@ class Gate:
         if held and not any(key.name == GATE_CHECK for key in context.selected_asset_check_keys):
             # A step that allows subsets can be run without its check; held, it must not end in success.
             raise dg.Failure(_describe(held[0], held, self.contract.enforce), allow_retries=False)
+
+
+def _waits_for(run_id: str, verdict: Verdict) -> bool:
+    """Whether nothing holds a verdict but checks of this run that are still to come."""
+    own = [f.outcome is Outcome.PENDING and bool(f.check) and f.run_id == run_id for f in verdict.causes]
+    return bool(own) and all(own)
 
 
 def next_pause(attempt: int, patience: dt.timedelta) -> dt.timedelta | None:

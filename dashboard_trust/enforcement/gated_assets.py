@@ -63,19 +63,21 @@ def trusted_dashboard(
 
     def compute(context: dg.AssetExecutionContext, inputs: Mapping[str, Any]) -> Iterator[Any]:
         verdicts = gate.judge(context.instance, _partitions_of(context), dt.datetime.now(dt.UTC))
-        gate.wait(context, verdicts.values())
+        gate.wait(context, verdicts.values(), together=False)
         yield from gate.evaluate(context, verdicts, together=False)
         good = [verdict for verdict in verdicts.values() if not gate.stops(verdict)]
         if not good:
             return  # the failed check fails the step; nothing is materialized
         sent = find_sent(context, contract, good)
-        due = [verdict for verdict in good if verdict not in sent]
+        before = {verdict.partition: verdict for verdict in sent}
+        due = [verdict for verdict in good if verdict.partition not in before]
+        good = [before.get(verdict.partition, verdict) for verdict in good]
         begin(context, contract, due)
         with passed(due):
             metadata = (refresh(context, due) if due else None) or {}
         metadata = {**metadata, **{verdict.partition: SENT_BEFORE for verdict in sent}}
         if len(good) == len(verdicts):
-            record_consumed(context, verdicts)
+            record_consumed(context, {verdict.partition: verdict for verdict in good})
             for verdict in good:
                 context.add_asset_metadata(metadata.get(verdict.partition, {}), key, verdict.partition)
             yield dg.MaterializeResult(asset_key=key)
@@ -122,16 +124,16 @@ def _guard(assets: dg.AssetsDefinition, gate: Gate) -> dg.AssetsDefinition:
     def compute(own_context: Any, inputs: Mapping[str, Any]) -> Iterator[Any]:
         context = dg.AssetExecutionContext.get()  # the body may have asked for an OpExecutionContext
         verdicts = gate.judge(context.instance, _partitions_of(context), dt.datetime.now(dt.UTC))
-        gate.wait(context, verdicts.values())
+        gate.wait(context, verdicts.values(), together=True)
         yield from gate.evaluate(context, verdicts, together=True)
         if any(gate.stops(verdict) for verdict in verdicts.values()):
             return
-        record_consumed(context, verdicts)
         judged = list(verdicts.values())
         sent = find_sent(context, contract, judged)
         if sent:
             yield from _repeat(context, judged, sent)
             return
+        record_consumed(context, verdicts)
         begin(context, contract, judged)
         with passed(judged):
             yield from _complete(context, body(own_context, inputs), due)

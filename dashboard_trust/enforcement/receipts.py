@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 
 import dagster as dg
 
@@ -56,13 +57,20 @@ def is_counted(contract: DashboardContract) -> bool:
 def find_sent(
     context: dg.AssetExecutionContext, contract: DashboardContract, verdicts: Sequence[Verdict]
 ) -> list[Verdict]:
-    """Return those of which nothing is newer than what was sent last; a section that went bad since is no news."""
+    """Return those of which nothing is newer than what was sent last, as they were then.
+
+    A section that went bad since is no news; what was sent of it stays sent.
+    """
     if not is_counted(contract):
         return []
     loads = read_newest(context.instance, {(contract.key, verdict.partition) for verdict in verdicts})
     newest = {partition: load.consumed for (_, partition), load in loads.items()}
     sent = [verdict for verdict in verdicts if verdict.partition in newest]
-    return [verdict for verdict in sent if dict(verdict.consumed).items() <= newest[verdict.partition].items()]
+    return [
+        replace(verdict, consumed=tuple(newest[verdict.partition].items()))
+        for verdict in sent
+        if dict(verdict.consumed).items() <= newest[verdict.partition].items()
+    ]
 
 
 def begin(context: dg.AssetExecutionContext, contract: DashboardContract, verdicts: Sequence[Verdict]) -> None:

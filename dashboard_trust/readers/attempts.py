@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from dashboard_trust.evidence.facts import Attempt, CheckResult, Place
-from dashboard_trust.readers.event_tables import CheckRow, Row
-from dashboard_trust.readers.events import parse_check
+from dashboard_trust.readers.event_tables import Row
+from dashboard_trust.readers.events import parse_check, parse_step
+from dashboard_trust.readers.executions import CheckPlace, CheckRow, Executions
 from dashboard_trust.readers.runs import RunFacts
 
 Held = Set[tuple[str, str, str | None]]
@@ -23,12 +24,16 @@ def find_attempt(place: Place, plans: Sequence[Row], runs: Mapping[str, RunFacts
     return next((a for a in attempts if a.state != "not_started" and not a.held), _attempt(place, plans[0], runs, held))
 
 
-def find_last_word(rows: Sequence[CheckRow], runs: Mapping[str, RunFacts], held: Held) -> CheckResult:
-    """Return the newest result (``rows`` are newest first) that came to a word, else the newest.
+def find_last_word(place: CheckPlace, found: Executions, runs: Mapping[str, RunFacts], held: Held) -> CheckResult:
+    """Return the newest result that came to a word, else the newest.
 
     A check that was planned and never reached leaves what was known before it.
     """
-    results = [_resolve(parse_check(row), runs, held, row.step_key) for row in rows]
+    planned, ended = found.planned.get(place), found.ended.get(place)
+    if ended is not None and not planned:
+        return parse_check(place, ended)
+    results = [_resolve(place, row, runs, held) for row in planned or ()]
+    results += [parse_check(place, row) for row in (ended,) if row is not None]
     return next((result for result in results if result.status != "skipped"), results[0])
 
 
@@ -47,12 +52,13 @@ def _attempt(place: Place, row: Row, runs: Mapping[str, RunFacts], held: Held) -
     )
 
 
-def _resolve(result: CheckResult, runs: Mapping[str, RunFacts], held: Held, step_key: str | None) -> CheckResult:
-    """Turn a planned check of a run that has ended into what became of it."""
-    run = runs.get(result.run_id)
-    if result.status != "pending" or (run is not None and run.unfinished):
+def _resolve(place: CheckPlace, row: CheckRow, runs: Mapping[str, RunFacts], held: Held) -> CheckResult:
+    """Turn a planned check into what became of it, where its run has ended."""
+    asset, _, partition = place
+    result, run, step_key = parse_check(place, row), runs.get(row.run_id), parse_step(row)
+    if run is not None and run.unfinished and not run.broke(step_key):
         return result
-    reached = (result.run_id, result.asset, result.partition) not in held
+    reached = (row.run_id, asset, partition) not in held
     broke = reached and run is not None and run.broke(step_key)
     return replace(
         result,

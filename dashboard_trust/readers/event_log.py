@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 import dagster as dg
 
 from dashboard_trust.contracts.model import Promise
-from dashboard_trust.evidence.facts import Evidence, Materialization, Place
-from dashboard_trust.evidence.names import WORD
-from dashboard_trust.readers.attempts import find_attempt, find_last_word
-from dashboard_trust.readers.event_tables import CheckRow, EventTables, Row
+from dashboard_trust.evidence.facts import CheckResult, Evidence, Materialization, Place
+from dashboard_trust.evidence.names import GATE_CHECK, WORD
+from dashboard_trust.readers.attempts import Held, find_attempt, find_last_word
+from dashboard_trust.readers.event_tables import EventTables, Row
 from dashboard_trust.readers.events import parse_materialization, parse_word
-from dashboard_trust.readers.runs import read_runs
+from dashboard_trust.readers.executions import CheckPlace, Executions
+from dashboard_trust.readers.runs import RunFacts, read_runs
+
+LOOKS = 3
+"""How often the tables are read where runs end meanwhile; one that still does counts as going on."""
 
 
 def read_evidence(instance: dg.DagsterInstance, promises: Sequence[Promise], as_of: dt.datetime) -> Evidence:
@@ -32,34 +37,99 @@ def read_newest(instance: dg.DagsterInstance, places: Set[Place]) -> dict[Place,
     """Read the newest materialization of each of these places; one without any is left out."""
     with EventTables.open(instance) as tables:
         loads = tables.newest_loads(places)
-        bodies = tables.bodies({row.storage_id for row in loads.values()})
-    return {place: parse_materialization(bodies[row.storage_id], {}) for place, row in loads.items()}
+    return {place: parse_materialization(row) for place, row in loads.items()}
+
+
+def read_known_checks(instance: dg.DagsterInstance, assets: Set[str]) -> dict[str, set[str]]:
+    """Return the names of the checks that were ever planned or run on each of these assets, wherever defined."""
+    with EventTables.open(instance) as tables:
+        return tables.known_checks(assets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the tables held at one instant; ``ended`` are those of the runs asked about whose end was there."""
+
+    loads: Mapping[Place, Materialization]
+    earlier: Mapping[int, Materialization]
+    plans: Mapping[Place, Sequence[Row]]
+    checks: Executions
+    words: Sequence[Row]
+    unanswered: Set[str]
+    ended: Set[str]
+    held: Held
 
 
 def _read(instance: dg.DagsterInstance, promises: Sequence[Promise], as_of: dt.datetime) -> Evidence:
-    wanted = _places(promises)
-    assets = {asset for asset, _ in wanted} | {promise.contract.key for promise in promises}
-    with EventTables.open(instance) as tables:
-        loads = tables.newest_loads(wanted)
-        plans = tables.open_plans(wanted)
-        checks = tables.newest_checks(_checks(promises))
-        bodies = tables.bodies({row.storage_id for row in loads.values()})
-        planned = tables.planned_by_run({row.run_id for row in bodies.values()}, {asset for asset, _ in loads})
-        newest = {row.storage_id: parse_materialization(row, planned) for row in bodies.values()}
-        referred = _pointers(newest.values()) | _targets(checks.values())
-        earlier = {id_: parse_materialization(row, {}) for id_, row in tables.bodies(referred - set(newest)).items()}
-        spoken = tables.observations(assets, WORD)
-        unanswered = _unanswered(plans.values(), checks.values())
-        held = tables.held_places(unanswered)
-    runs = read_runs(instance, unanswered)
+    stored, runs = _read_with_runs(instance, promises)
     return Evidence(
         as_of=as_of,
-        materializations={place: newest[row.storage_id] for place, row in loads.items()},
-        earlier={**newest, **earlier},
-        attempts={place: find_attempt(place, rows, runs, held) for place, rows in plans.items()},
-        checks={key: find_last_word(rows, runs, held) for key, rows in checks.items()},
-        words=[parse_word(row) for row in spoken],
+        materializations=stored.loads,
+        earlier=stored.earlier,
+        attempts={place: find_attempt(place, rows, runs, stored.held) for place, rows in stored.plans.items()},
+        checks=_attribute(
+            {place: find_last_word(place, stored.checks, runs, stored.held) for place in stored.checks.places()},
+            stored.loads,
+        ),
+        words=[parse_word(row) for row in stored.words],
     )
+
+
+def _attribute(
+    found: Mapping[CheckPlace, CheckResult], loads: Mapping[Place, Materialization]
+) -> dict[CheckPlace, CheckResult]:
+    """Give words to whom they are about, where Dagster does not.
+
+    A check without partitions is planned for the partition of its run, and answers without naming one: the plan
+    stays open until the run ends. A gate speaks before its step makes the load that it lets through.
+    """
+    words = dict(found)
+    for (asset, check, partition), result in found.items():
+        whole = found.get((asset, check, None))
+        said = whole is not None and whole.run_id == result.run_id and whole.status in ("passed", "failed")
+        if whole is not None and said and result.status == "pending":
+            words[asset, check, partition] = replace(whole, partition=partition)
+        load = loads.get((asset, partition))
+        if check == GATE_CHECK and load is not None and load.run_id and load.run_id == result.run_id:
+            words[asset, check, partition] = replace(result, target_id=load.storage_id)
+    return words
+
+
+def _read_with_runs(instance: dg.DagsterInstance, promises: Sequence[Promise]) -> tuple[_Stored, dict[str, RunFacts]]:
+    """Read the tables, and the runs they leave open.
+
+    The runs are kept elsewhere and read later. One that ended in between may have said more than was read,
+    and what it was asked would seem never to be answered: the tables are then read again.
+    """
+    over: set[str] = set()
+    for _ in range(LOOKS):
+        stored = _read_tables(instance, promises)
+        runs = read_runs(instance, stored.unanswered)
+        late = {id_ for id_, run in runs.items() if not run.unfinished} - stored.ended - over
+        if not late:
+            break
+        over |= late
+    return stored, runs | {id_: replace(runs[id_], unfinished=True) for id_ in late}
+
+
+def _read_tables(instance: dg.DagsterInstance, promises: Sequence[Promise]) -> _Stored:
+    places, wanted = _places(promises), _checks(promises)
+    assets = {asset for asset, _ in places} | {promise.contract.key for promise in promises}
+    with EventTables.open(instance) as tables:
+        rows = tables.newest_loads(places)
+        plans = tables.open_plans(places)
+        by_day = _asked_by_day(promises)
+        checks = tables.newest_checks(wanted, by_day)
+        checks.hear(tables.checks_on_loads(checks, {place: row.storage_id for place, row in rows.items()}, by_day))
+        loads = {place: parse_materialization(row) for place, row in rows.items()}
+        newest = {load.storage_id: load for load in loads.values()}
+        referred = (_pointers(newest.values()) | _targets(checks)) - set(newest)
+        earlier = {row.storage_id: parse_materialization(row) for row in tables.loads(referred)}
+        words = tables.observations(assets, WORD)
+        open_ = _open_attempts(plans.values(), checks)
+        unanswered = {run_id for run_id, _ in open_}
+        ended, held = tables.ended_runs(unanswered), tables.held_places(open_)
+    return _Stored(loads, earlier | newest, plans, checks, words, unanswered, ended, held)
 
 
 def _places(promises: Sequence[Promise]) -> set[Place]:
@@ -71,20 +141,25 @@ def _places(promises: Sequence[Promise]) -> set[Place]:
     return places
 
 
-def _checks(promises: Sequence[Promise]) -> set[tuple[str, str, str | None]]:
-    wanted = {(r.asset, check, r.partition) for p in promises for r in p.requirements for check in r.checks}
-    return wanted | {(asset, check, None) for asset, check, _ in wanted}
+def _checks(promises: Sequence[Promise]) -> set[CheckPlace]:
+    requirements = [requirement for promise in promises for requirement in promise.requirements]
+    return {(one.asset, check, one.partition) for one in requirements for check in (*one.checks, *one.others)}
+
+
+def _asked_by_day(promises: Sequence[Promise]) -> set[str]:
+    """Return the assets of whose checks it is asked what they say of a day."""
+    return {r.asset for promise in promises for r in promise.requirements if r.days}
 
 
 def _pointers(loads: Iterable[Materialization]) -> set[int]:
     return {pointer for load in loads for pointer in load.pointers.values()}
 
 
-def _targets(checks: Iterable[Sequence[CheckRow]]) -> set[int]:
-    return {row.target_id for rows in checks for row in rows if row.target_id is not None}
+def _targets(checks: Executions) -> set[int]:
+    return {row.target_id for row in checks.ended.values() if row.target_id is not None}
 
 
-def _unanswered(plans: Iterable[Sequence[Row]], checks: Iterable[Sequence[CheckRow]]) -> set[str]:
-    """Return the runs whose end says what became of a plan."""
-    planned = {row.run_id for rows in plans for row in rows}
-    return planned | {row.run_id for rows in checks for row in rows if row.status == "PLANNED"}
+def _open_attempts(plans: Iterable[Sequence[Row]], checks: Executions) -> set[tuple[str, str]]:
+    """Return (run, asset) of what was planned and has not come: the end of the run says what became of it."""
+    planned = {(row.run_id, row.asset) for rows in plans for row in rows}
+    return planned | {(row.run_id, asset) for (asset, _, _), rows in checks.planned.items() for row in rows}

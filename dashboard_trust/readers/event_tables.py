@@ -8,32 +8,33 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import dagster as dg
 import sqlalchemy as db
-from dagster._core.storage.event_log.schema import (
-    AssetCheckExecutionsTable,
-    AssetKeyTable,
-    SqlEventLogStorageTable,
-)
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
 from dashboard_trust.evidence.facts import Place
 from dashboard_trust.evidence.names import GATE_CHECK
+from dashboard_trust.readers.event_queries import spell_queries
+from dashboard_trust.readers.executions import CheckPlace, CheckRow, Executions, choose_newest
 
 EVENTS = SqlEventLogStorageTable.c
 CHECKS = AssetCheckExecutionsTable.c
-Key = TypeVar("Key", str, int)
-CHUNK = 400  # below every engine's limit of bound parameters, with room for two lists
+SLICE, SLICES = 500, 4
+"""How the newest executions of checks are read: at least so many at once, and no more often than that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One stored event; ``body`` only where it was asked for."""
+class Row(NamedTuple):
+    """One stored event; ``body`` only where it was asked for.
+
+    Of a materialization: when its run had planned it, and whether that run planned other partitions of it too.
+    """
 
     storage_id: int
     asset: str
@@ -42,237 +43,183 @@ class Row:
     step_key: str | None
     at: dt.datetime
     body: str | None = None
+    planned_id: int | None = None
+    in_range: int = 0
 
-
-@dataclass(frozen=True, slots=True)
-class CheckRow:
-    """The newest stored execution of one check on one partition."""
-
-    asset: str
-    check: str
-    partition: str | None
-    status: str
-    run_id: str
-    at: dt.datetime | None
-    target_id: int | None
-    storage_id: int | None
-    body: str | None
-    step_key: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """What one run planned of one asset: the storage id of the plan, by partition."""
-
-    storage_ids: Mapping[str | None, int]
+    @property
+    def place(self) -> Place:
+        """Where it was."""
+        return self.asset, self.partition
 
 
 @dataclass(frozen=True, slots=True)
 class EventTables:
-    """An open connection to the tables; each method is one query (a chunk of keys at a time)."""
+    """An open connection to the tables, on which everything is read as it was at one instant.
+
+    Evidence of two instants could speak for what neither does: a load as it was before, and the plan of
+    the next one already delivered and gone.
+    """
 
     connection: db.Connection
+    queries: Mapping[str, db.TextClause]
 
     @classmethod
     @contextmanager
     def open(cls, instance: dg.DagsterInstance) -> Iterator[EventTables]:
-        """Open the tables of an instance; raise TypeError where its event log is not SQL."""
+        """Open the tables of an instance; raise TypeError where its event log is on neither SQLite nor Postgres."""
         storage = instance.event_log_storage
         if not isinstance(storage, SqlEventLogStorage):
             raise TypeError(f"{type(storage).__name__} keeps no SQL tables to read evidence from")
         with storage.index_connection() as connection:
-            yield cls(connection)
+            queries = spell_queries(connection.dialect.name)
+            yield cls(_at_one_instant(connection), queries)
 
     def newest_loads(self, places: Set[Place]) -> dict[Place, Row]:
-        """Return the newest materialization of each place; a wiped one is none."""
-        assets = {asset for asset, _ in places}
-        wiped = self._wiped(assets)
-        found: dict[Place, Row] = {}
-        for keys in _chunks(assets):
-            newest = _newest_load_ids(keys, places).subquery()
-            query = db.select(*_ROW).where(EVENTS.id.in_(db.select(newest.c.id)))
-            for row in map(_row, self.connection.execute(query)):
-                place = (row.asset, row.partition)
-                if place in places and (row.asset not in wiped or row.at > wiped[row.asset]):
-                    found[place] = row
-        return found
+        """Return the newest materialization of each place, with its body; a wiped one is none."""
+        loads = {}
+        for *event, wiped in self._read("newest_loads", pairs=_stored_places(places)):
+            row = _row(event)
+            if wiped is None or row.at > _utc(wiped):
+                loads[row.place] = row
+        return loads
 
     def open_plans(self, places: Set[Place]) -> dict[Place, list[Row]]:
         """Return what runs planned of each place after its newest materialization, newest first."""
-        assets = {asset for asset, _ in places}
-        wiped = self._wiped(assets)
-        found: dict[Place, list[Row]] = {}
-        for keys in _chunks(assets):
-            last = _newest_load_ids(keys, places).subquery()
-            same = (EVENTS.asset_key == last.c.asset_key) & EVENTS.partition.is_not_distinct_from(last.c.partition)
-            query = (
-                db.select(*_ROW)
-                .outerjoin(last, same)
-                .where(_stands_in(keys, places))
-                .where(EVENTS.dagster_event_type == "ASSET_MATERIALIZATION_PLANNED")
-                .where(EVENTS.id > db.func.coalesce(last.c.id, 0))
-                .order_by(EVENTS.id.desc())
-            )
-            for row in map(_row, self.connection.execute(query)):
-                if (row.asset, row.partition) in places and (row.asset not in wiped or row.at > wiped[row.asset]):
-                    found.setdefault((row.asset, row.partition), []).append(row)
+        plans: dict[Place, list[Row]] = {}
+        for *event, wiped in self._read("open_plans", pairs=_stored_places(places)):
+            row = _row(event)
+            if wiped is None or row.at > _utc(wiped):
+                plans.setdefault(row.place, []).append(row)
+        return plans
+
+    def loads(self, storage_ids: Set[int]) -> list[Row]:
+        """Return those of these events that are materializations, with their bodies."""
+        rows = self._read("loads", ids=sorted(storage_ids)) if storage_ids else ()
+        return list(map(_row, rows))
+
+    def newest_checks(self, wanted: Set[CheckPlace], bodies: Set[str]) -> Executions:
+        """Return the executions of each check on each partition, from the newest by plan time back.
+
+        ``bodies`` are the assets of which a plain pass comes with its body as well.
+        """
+        found, also = Executions(wanted), sorted(map(_stored, bodies))
+        self._read_back(found, also)
+        self._look_up(found, found.missing(), also)
+        self._look_up(found, found.missing_general(), also)
         return found
 
-    def bodies(self, storage_ids: Set[int]) -> dict[int, Row]:
-        """Return these materializations with their bodies."""
-        rows = {}
-        for ids in _chunks(storage_ids):
-            query = db.select(*_ROW, EVENTS.event).where(EVENTS.id.in_(ids))
-            query = query.where(EVENTS.dagster_event_type == "ASSET_MATERIALIZATION")
-            for record in self.connection.execute(query):
-                rows[record.id] = _row(record, record.event)
-        return rows
+    def _read_back(self, found: Executions, bodies: list[str]) -> None:
+        """Read all executions from the newest on backwards, as long as that finds what is wanted.
 
-    def planned_by_run(self, run_ids: Set[str], assets: Set[str]) -> dict[tuple[str, str], RunPlan]:
-        """Return what each of these runs planned of these assets, by (run, asset)."""
-        planned: dict[tuple[str, str], dict[str | None, int]] = {}
-        for ids in _chunks(run_ids):
-            query = db.select(*_ROW).where(EVENTS.run_id.in_(ids))
-            query = query.where(EVENTS.dagster_event_type == "ASSET_MATERIALIZATION_PLANNED")
-            for record in self.connection.execute(query):
-                row = _row(record)
-                if row.asset in assets:
-                    planned.setdefault((row.run_id, row.asset), {})[row.partition] = row.storage_id
-        return {key: RunPlan(ids) for key, ids in planned.items()}
-
-    def newest_checks(
-        self, wanted: Set[tuple[str, str, str | None]]
-    ) -> dict[tuple[str, str, str | None], list[CheckRow]]:
-        """Return, newest first by plan time, the executions of each check on each partition.
-
-        They go back to the newest one that came to a word: those after it may never come to one.
+        Mostly a dashboard is judged soon after what it stands on was built.
         """
-        rows: dict[tuple[str, str, str | None], list[CheckRow]] = {}
-        partitions = sorted({partition for _, _, partition in wanted if partition is not None})
-        for keys in _chunks({asset for asset, _, _ in wanted}):
-            newest = (
-                db.select(
-                    *_CHECK, db.func.max(db.case((CHECKS.execution_status != "PLANNED", CHECKS.id))).label("ended")
-                )
-                .where(CHECKS.asset_key.in_([_stored(key) for key in keys]))
-                .group_by(*_CHECK)
-            )
-            if len(partitions) <= CHUNK:
-                newest = newest.where(CHECKS.partition.in_(partitions) | CHECKS.partition.is_(None))
-            last = newest.subquery()
-            same = (
-                (CHECKS.asset_key == last.c.asset_key)
-                & (CHECKS.check_name == last.c.check_name)
-                & CHECKS.partition.is_not_distinct_from(last.c.partition)
-                & (CHECKS.id >= db.func.coalesce(last.c.ended, 0))
-            )
-            query = db.select(AssetCheckExecutionsTable).join(last, same).order_by(CHECKS.id.desc())
-            for row in map(_check_row, self.connection.execute(query)):
-                if (row.asset, row.check, row.partition) in wanted:
-                    rows.setdefault((row.asset, row.check, row.partition), []).append(row)
-        return rows
+        upto = self.connection.execute(self.queries["newest_check"]).scalar() or 0
+        assets = sorted({_stored(asset) for asset, _, _ in found.wanted})
+        partitions = sorted({partition for _, _, partition in found.wanted if partition is not None})
+        for _ in range(SLICES):
+            unheard = found.unheard()
+            if not unheard or upto <= 0:
+                return
+            after = upto - max(unheard * 5 // 4, SLICE)
+            keys = {"assets": assets, "partitions": partitions, "bodies": bodies}
+            found.add(self._read_checks("checks_between", after=after, upto=upto, **keys))
+            if found.unheard() > unheard * 9 // 10:
+                return
+            upto = after
 
-    def held_places(self, run_ids: Set[str]) -> set[tuple[str, str, str | None]]:
-        """Return (run, asset, partition) of what a gate held in these runs."""
-        held = set()
-        for ids in _chunks(run_ids):
-            query = (
-                db.select(CHECKS.run_id, CHECKS.asset_key, CHECKS.partition)
-                .where(CHECKS.run_id.in_(ids))
-                .where(CHECKS.check_name == GATE_CHECK)
-                .where(CHECKS.execution_status == "FAILED")
-            )
-            held |= {(r.run_id, _key(r.asset_key), r.partition) for r in self.connection.execute(query)}
-        return held
+    def _look_up(self, found: Executions, places: Set[CheckPlace], bodies: list[str]) -> None:
+        """Look places up by their checks: no index begins with the partition."""
+        named = {place for place in places if place[2] is not None}
+        for among in (named, places - named):
+            if among:
+                found.replace(among, self._read_by_check(among, bodies))
+
+    def _read_by_check(self, places: Set[CheckPlace], bodies: list[str]) -> Iterator[tuple[CheckPlace, CheckRow]]:
+        pairs = sorted({(_stored(asset), check) for asset, check, _ in places})
+        match sorted({partition for _, _, partition in places if partition is not None}):
+            case []:
+                return self._read_checks("checks_of_none", pairs=pairs, bodies=bodies)
+            case [partition]:
+                return self._read_checks("checks_of_one", pairs=pairs, partition=partition, bodies=bodies)
+            case partitions:
+                rows = self._read("check_ids_of_many", pairs=pairs, partitions=partitions)
+                stored = ((id_, (_key(asset), *place), bool(named)) for id_, asset, *place, named in rows)
+                return self._read_checks("checks", ids=choose_newest(stored, places), bodies=bodies)
+
+    def _read_checks(self, query: str, **values: Any) -> Iterator[tuple[CheckPlace, CheckRow]]:
+        rows = self._read(query, **values)
+        for asset, check, partition, id_, status, run_id, at, target_id, storage_id, body in rows:
+            row = CheckRow(id_, status, run_id or "", _utc(at), target_id, storage_id, body)
+            yield (_key(asset), check, partition), row
+
+    def checks_on_loads(
+        self, found: Executions, loads: Mapping[Place, int], bodies: Set[str]
+    ) -> Iterator[tuple[CheckPlace, CheckRow]]:
+        """Yield what else ended of these checks on these loads (storage ids), whenever it was planned."""
+        asked = [
+            (_stored(asset), check, loads[asset, partition], found.newest_id((asset, check, partition)))
+            for asset, check, partition in found.wanted
+            if (asset, partition) in loads
+        ]
+        return self._read_checks("checks_on_loads", quadruples=asked, bodies=sorted(map(_stored, bodies)))
+
+    def known_checks(self, assets: Set[str]) -> dict[str, set[str]]:
+        """Return the names of the checks that were ever planned or run on each of these assets."""
+        known: dict[str, set[str]] = {asset: set() for asset in assets}
+        for asset, check in self._read("known_checks", assets=sorted(map(_stored, assets))) if assets else ():
+            known[_key(asset)].add(check)
+        return known
+
+    def held_places(self, attempts: Set[tuple[str, str]]) -> set[tuple[str, str, str | None]]:
+        """Return (run, asset, partition) of what a gate held of these assets in these runs."""
+        pairs = sorted((run_id, _stored(asset)) for run_id, asset in attempts)
+        rows = self._read("held", pairs=pairs, check=GATE_CHECK) if pairs else ()
+        return {(run_id, _key(asset), partition) for run_id, asset, partition in rows}
+
+    def ended_runs(self, run_ids: Set[str]) -> set[str]:
+        """Return the runs whose end stands in the tables: whatever else they had to say does too."""
+        return {run_id for (run_id,) in self._read("ended", runs=sorted(run_ids))} if run_ids else set()
 
     def observations(self, assets: Set[str], label: str) -> list[Row]:
         """Return the observations of these assets that carry this metadata, oldest first, with bodies."""
-        rows: list[Row] = []
-        for keys in _chunks(assets):
-            query = (
-                db.select(*_ROW, EVENTS.event)
-                .where(EVENTS.asset_key.in_([_stored(key) for key in keys]))
-                .where(EVENTS.dagster_event_type == "ASSET_OBSERVATION")
-                .where(EVENTS.event.contains(label, autoescape=True))
-            )
-            rows += [_row(record, record.event) for record in self.connection.execute(query)]
-        return sorted(rows, key=lambda row: row.storage_id)
+        rows = self._read("observations", assets=sorted(map(_stored, assets)), label=label)
+        return list(map(_row, rows))
 
-    def _wiped(self, assets: Set[str]) -> dict[str, dt.datetime]:
-        wiped = {}
-        for keys in _chunks(assets):
-            query = db.select(AssetKeyTable.c.asset_key, AssetKeyTable.c.wipe_timestamp).where(
-                AssetKeyTable.c.asset_key.in_([_stored(key) for key in keys])
-            )
-            for record in self.connection.execute(query):
-                if record.wipe_timestamp is not None:
-                    wiped[_key(record.asset_key)] = _utc(record.wipe_timestamp)
-        return wiped
+    def _read(self, query: str, **values: Any) -> Sequence[Any]:
+        given = {name: json.dumps(value) if isinstance(value, list) else value for name, value in values.items()}
+        return self.connection.execute(self.queries[query], given).fetchall()
 
 
-_CHECK = (CHECKS.asset_key, CHECKS.check_name, CHECKS.partition)
-_ROW = (EVENTS.id, EVENTS.asset_key, EVENTS.partition, EVENTS.run_id, EVENTS.step_key, EVENTS.timestamp)
+def _at_one_instant(connection: db.Connection) -> db.Connection:
+    """Let a connection that was just opened read everything as it is when it reads first."""
+    if connection.dialect.name != "sqlite":
+        return connection.execution_options(isolation_level="REPEATABLE READ")
+    if not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+        connection.exec_driver_sql("BEGIN")
+    return connection
 
 
-def _stands_in(assets: list[str], places: Set[Place]) -> db.ColumnElement[bool]:
-    """The condition that an event is of these assets and, as far as that is worth asking, of these partitions."""
-    partitions = sorted({partition for _, partition in places if partition is not None})
-    of_assets = EVENTS.asset_key.in_([_stored(key) for key in assets])
-    if len(partitions) > CHUNK:
-        return of_assets
-    return of_assets & (EVENTS.partition.in_(partitions) | EVENTS.partition.is_(None))
+def _row(event: Sequence[Any]) -> Row:
+    id_, asset, partition, run_id, step_key, at, *more = event
+    return Row(id_, _key(asset), partition, run_id or "", step_key, _utc(at), *more)
 
 
-def _newest_load_ids(assets: list[str], places: Set[Place]) -> db.Select[Any]:
-    return (
-        db.select(EVENTS.asset_key, EVENTS.partition, db.func.max(EVENTS.id).label("id"))
-        .where(_stands_in(assets, places))
-        .where(EVENTS.dagster_event_type == "ASSET_MATERIALIZATION")
-        .group_by(EVENTS.asset_key, EVENTS.partition)
-    )
+def _stored_places(places: Set[Place]) -> list[tuple[str, str | None]]:
+    return [(_stored(asset), partition) for asset, partition in places]
 
 
-def _row(record: db.Row[Any], body: str | None = None) -> Row:
-    return Row(
-        storage_id=record.id,
-        asset=_key(record.asset_key),
-        partition=record.partition,
-        run_id=record.run_id or "",
-        step_key=record.step_key,
-        at=_utc(record.timestamp),
-        body=body,
-    )
-
-
-def _check_row(record: db.Row[Any]) -> CheckRow:
-    event = json.loads(record.evaluation_event) if record.execution_status == "PLANNED" else {}
-    return CheckRow(
-        asset=_key(record.asset_key),
-        check=record.check_name,
-        partition=record.partition,
-        status=record.execution_status,
-        run_id=record.run_id or "",
-        at=_utc(record.evaluation_event_timestamp or record.create_timestamp),
-        target_id=record.materialization_event_storage_id,
-        storage_id=record.evaluation_event_storage_id,
-        body=record.evaluation_event,
-        step_key=event.get("step_key"),
-    )
-
-
+@lru_cache(maxsize=10_000)
 def _stored(key: str) -> str:
     return dg.AssetKey.from_user_string(key).to_string()
 
 
+@lru_cache(maxsize=10_000)
 def _key(stored: str) -> str:
     return "/".join(json.loads(stored))
 
 
-def _utc(moment: dt.datetime) -> dt.datetime:
+def _utc(moment: dt.datetime | str) -> dt.datetime:
+    """Return a stored moment, which SQLite keeps as a text."""
+    if isinstance(moment, str):
+        return dt.datetime.fromisoformat(f"{moment}+00:00")
     return moment.replace(tzinfo=dt.UTC)
-
-
-def _chunks(values: Iterable[Key]) -> Iterator[list[Key]]:
-    ordered = sorted(values)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]

@@ -13,7 +13,8 @@ from typing import Any, Literal
 from dashboard_trust.evidence.facts import CheckResult, DayResult, Materialization
 from dashboard_trust.evidence.names import CONSUMED, DAYS, WORD
 from dashboard_trust.evidence.words import Word
-from dashboard_trust.readers.event_tables import CheckRow, Row, RunPlan
+from dashboard_trust.readers.event_tables import Row
+from dashboard_trust.readers.executions import CheckPlace, CheckRow
 
 POINTER = "dagster/input_event_pointer/"
 VERSION = "dagster/data_version"
@@ -28,13 +29,12 @@ STATUS: Mapping[str, Literal["passed", "failed", "pending", "skipped"]] = {
 }
 
 
-def parse_materialization(row: Row, planned: Mapping[tuple[str, str], RunPlan]) -> Materialization:
+def parse_materialization(row: Row) -> Materialization:
     """Return the fact a stored materialization event states."""
     event = json.loads(row.body or "{}")
     said = event["dagster_event"]["event_specific_data"]["materialization"]
     tags = said.get("tags") or {}
     metadata = _json_metadata(said)
-    plan = planned.get((row.run_id, row.asset))
     given = tags.get(VERSION) if tags.get(AUTHOR_GAVE_VERSION) else None
     return Materialization(
         asset=row.asset,
@@ -45,32 +45,42 @@ def parse_materialization(row: Row, planned: Mapping[tuple[str, str], RunPlan]) 
         version=given or f"event {row.storage_id}",
         days=metadata.get(DAYS),
         consumed=metadata.get(CONSUMED) or {},
-        pointers={tag.removeprefix(POINTER): int(id_) for tag, id_ in tags.items() if tag.startswith(POINTER)},
-        planned_id=plan.storage_ids.get(row.partition) if plan else None,
-        in_range=plan is not None and len(plan.storage_ids) > 1,
+        pointers={
+            tag.removeprefix(POINTER): int(id_)
+            for tag, id_ in tags.items()
+            if tag.startswith(POINTER) and id_.isdigit()  # NULL where there was nothing to point at yet
+        },
+        planned_id=row.planned_id,
+        in_range=bool(row.in_range),
         data_at=_data_at(said),
     )
 
 
-def parse_check(row: CheckRow) -> CheckResult:
-    """Return the fact a stored check execution states."""
-    event = json.loads(row.body) if row.body else {}
-    said = (event.get("dagster_event") or {}).get("event_specific_data") or {}
+def parse_check(place: CheckPlace, row: CheckRow) -> CheckResult:
+    """Return the fact a stored check execution states; of a pass without its body, that it passed."""
+    status = STATUS.get(row.status, "skipped")
+    if row.body is None:
+        return CheckResult(*place, status, row.at, row.run_id, row.target_id, row.storage_id)
+    said = (json.loads(row.body).get("dagster_event") or {}).get("event_specific_data") or {}
     days = _json_metadata(said).get(DAYS)
     severity = said.get("severity") or {}
     return CheckResult(
-        asset=row.asset,
-        check=row.check,
-        partition=row.partition,
-        status=STATUS.get(row.status, "skipped"),
-        at=row.at or dt.datetime.fromtimestamp(event.get("timestamp", 0), dt.UTC),
-        run_id=row.run_id,
-        target_id=row.target_id,
-        storage_id=row.storage_id,
+        *place,
+        status,
+        row.at,
+        row.run_id,
+        row.target_id,
+        row.storage_id,
         warns=str(severity.get("__enum__", "")).endswith(".WARN"),
         reason=_reason(said),
         days=None if days is None else {day: DayResult(bool(word[0]), word[1]) for day, word in days.items()},
     )
+
+
+def parse_step(row: CheckRow) -> str | None:
+    """Return the step in which a check was to run."""
+    step_key = json.loads(row.body or "{}").get("step_key")
+    return None if step_key is None else str(step_key)
 
 
 def parse_word(row: Row) -> Word:

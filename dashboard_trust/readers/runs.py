@@ -31,7 +31,7 @@ class RunFacts:
     @cached_property
     def failures(self) -> Mapping[str, str]:
         """The error message of each step that failed, by step key."""
-        return {} if self.unfinished or self.succeeded else self.read_failures()
+        return {} if self.succeeded else self.read_failures()
 
     def broke(self, step_key: str | None) -> bool:
         """Whether the step failed."""

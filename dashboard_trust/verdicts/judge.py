@@ -143,7 +143,7 @@ def _examine_load(
         reason = f"was not built from the newest version of {_listed(behind)}"
         yield _finding(requirement, Outcome.OUTDATED, reason, newest.at)
     window = contract.freshness.get(requirement.asset)
-    present = _present(contract, requirement.period, evidence.as_of)
+    present = _present(contract, None if requirement.read_now else requirement.period, evidence.as_of)
     reason = "" if window is None else _overdue(requirement, newest, window, present)
     if reason:
         yield _finding(requirement, Outcome.OVERDUE, reason, newest.at)

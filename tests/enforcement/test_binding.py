@@ -4,10 +4,12 @@ import datetime as dt
 
 import dagster as dg
 import pytest
+import time_machine
 
-from dashboard_trust.contracts.model import DashboardContract, Input, RequiredAsset, Section
+from dashboard_trust.contracts.model import DashboardContract, Input, ReadyBy, RequiredAsset, Section
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted_dashboard
 from dashboard_trust.errors import ContractError, InvalidInputError
+from dashboard_trust.verdicts.verdict import Readiness
 
 DAYS = dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-03-08")
 
@@ -204,3 +206,128 @@ def test_every_check_ever_seen_on_an_asset_made_elsewhere_is_required(instance, 
     run(dg.Definitions([there]), "mart")
 
     assert requirements(here, instance, day=None)["mart"].checks == ("unique",)
+
+
+@pytest.fixture
+def sold(run):
+    """Run deals, whose check fails, and what is built from it, then the dashboard: its run, and what it shows."""
+
+    @dg.asset(check_specs=[dg.AssetCheckSpec("amounts", asset="deals")])
+    def deals():
+        yield dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=False, check_name="amounts")])
+
+    @dg.asset
+    def orders(): ...
+
+    def sold(*others, deps, sections, requires=None):
+        refreshed = []
+        contract = DashboardContract("dash", "team:dash", sections=sections, requires=requires)
+        dash = trusted_dashboard(contract, lambda _, verdicts: refreshed.extend(verdicts), deps=deps)
+        defs = trust(dg.Definitions([deals, orders, *others, dash]))
+        assert run(defs, "deals", "orders", *(other.key.to_user_string() for other in others)).success
+        return run(defs, "dash"), refreshed
+
+    return sold
+
+
+PIPELINE = Section("pipeline", "Pipeline", ("deals",), "label")
+
+
+@dg.asset(name="mart", deps=["deals"])
+def mart_of_deals(): ...
+
+
+@dg.asset(deps=["mart"])
+def report(): ...
+
+
+SALES = Section("sales", "Sales", ("mart",))
+
+
+@pytest.mark.parametrize(
+    ("others", "deps", "sections"),
+    [
+        pytest.param([mart_of_deals], ["mart"], (PIPELINE,), id="what is in no section is built from it"),
+        pytest.param([mart_of_deals], ["deals", "mart"], (PIPELINE,), id="which shows it by itself too"),
+        pytest.param([mart_of_deals, report], ["report", "deals"], (PIPELINE,), id="further up"),
+        pytest.param([mart_of_deals, report], ["report", "deals"], (PIPELINE, SALES), id="a section that blocks is"),
+    ],
+)
+def test_what_the_rest_is_built_from_holds_it_whatever_section_names_it(sold, is_held, others, deps, sections):
+    result, refreshed = sold(*others, deps=deps, sections=sections)
+
+    assert is_held(result)
+    assert refreshed == []
+
+
+def test_what_is_built_from_it_through_something_that_nobody_requires_holds_too(sold, is_held):
+    asked = (RequiredAsset("report"), RequiredAsset("deals"))
+    result, refreshed = sold(mart_of_deals, report, deps=["report"], sections=(PIPELINE,), requires=asked)
+
+    assert is_held(result)
+    assert refreshed == []
+
+
+@pytest.mark.parametrize(
+    ("others", "deps", "shown_in"),
+    [
+        pytest.param([], ["deals", "orders"], "deals", id="by itself"),
+        pytest.param([mart_of_deals], ["mart", "orders"], "mart", id="through what the section shows"),
+    ],
+)
+def test_what_only_a_labelled_section_is_built_from_is_labelled(sold, others, deps, shown_in):
+    result, [verdict] = sold(*others, deps=deps, sections=(Section("pipeline", "Pipeline", (shown_in,), "label"),))
+
+    assert result.success
+    assert (verdict.readiness, verdict.unmet) == (Readiness.PARTIAL, ("pipeline",))
+    assert [name for name, _ in verdict.consumed] == ["orders"]
+
+
+D1, D2 = "2024-03-01", "2024-03-02"
+EIGHT = ReadyBy(dt.time(8))
+
+
+def moment(day, hours, minutes=0):
+    return dt.datetime.fromisoformat(f"{day}T{hours:02}:{minutes:02}:00+00:00")
+
+
+@pytest.fixture
+def overdue(run, verdict_of):
+    """Which of the two newest days of a mart are overdue, which a dashboard without partitions shows."""
+
+    @dg.asset(name="mart", partitions_def=DAYS)
+    def by_day(): ...
+
+    def overdue(at, built, **promises):
+        contract = DashboardContract("dash", "team:dash", window=2, **promises)
+        defs = trust(dg.Definitions([by_day, trusted_dashboard(contract, lambda *_: None, deps=["mart"])]))
+        for day, when in built.items():
+            with time_machine.travel(when):
+                assert run(defs, "mart", day=day).success
+        with time_machine.travel(at):
+            result, verdict = run(defs, "dash"), verdict_of(defs, "dash")
+        assert result.success is not verdict.holds
+        assert {(f.asset, str(f.outcome)) for f in verdict.findings} <= {("mart", "overdue")}
+        return [f.partition for f in verdict.findings]
+
+    return overdue
+
+
+@pytest.mark.parametrize(
+    ("ready_by", "hours", "days"),
+    [(None, 21, [D1]), (None, 22, []), (None, 30, []), (EIGHT, 29, [D1]), (EIGHT, 30, [])],
+)
+def test_of_a_window_yesterday_keeps_the_age_it_had_when_the_next_day_was_due(overdue, ready_by, hours, days):
+    built = {D1: moment("2024-03-02", 2), D2: moment("2024-03-03", 2)}
+    freshness = {"mart": dt.timedelta(hours=hours)}
+
+    # By now it is 31 hours old; it was 22 when the next day had ended, and 30 when that was promised.
+    assert overdue(moment("2024-03-03", 9), built, freshness=freshness, ready_by=ready_by) == days
+
+
+def test_of_a_window_the_newest_day_grows_older_until_the_next_is_due(overdue):
+    built = {D1: moment("2024-03-02", 4), D2: moment("2024-03-03", 2)}
+    freshness = {"mart": dt.timedelta(hours=21)}
+
+    assert overdue(moment("2024-03-03", 22, 50), built, freshness=freshness) == []
+    assert overdue(moment("2024-03-03", 23, 10), {}, freshness=freshness) == [D2]

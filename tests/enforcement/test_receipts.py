@@ -1,11 +1,12 @@
 import dagster as dg
 import pytest
 
-from dashboard_trust.contracts.model import DashboardContract
+from dashboard_trust.contracts.model import DashboardContract, Section
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted_dashboard
 from dashboard_trust.enforcement.receipts import receipt_key
 from dashboard_trust.enforcement.words import release
 from dashboard_trust.errors import ContractError, DashboardTrustError
+from dashboard_trust.verdicts.verdict import Readiness
 
 DAYS = dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-03-08")
 D1, D2, D3 = "2024-03-01", "2024-03-02", "2024-03-03"
@@ -240,3 +241,156 @@ def test_the_key_of_what_was_sent_stands_on_the_materialization(counted, instanc
     event = instance.get_latest_materialization_event(dg.AssetKey("export")).asset_materialization
 
     assert event.metadata["dashboard_trust/receipt"].value == counted.sent[0][1]
+
+
+class Sections:
+    """mart and deals → an export that leaves deals out while they are wrong, and says so."""
+
+    def __init__(self, run, verdict_of):
+        self.sent, self.during, self.bad, self.broken = [], [], False, False
+        self.versions, self._run, self._verdict_of = {"mart": "m1", "deals": "d1"}, run, verdict_of
+
+        @dg.asset
+        def mart():
+            return dg.MaterializeResult(data_version=dg.DataVersion(self.versions["mart"]))
+
+        @dg.asset(check_specs=[dg.AssetCheckSpec("amounts", asset="deals")])
+        def deals():
+            if self.broken:
+                raise ValueError("no such column: amount")
+            result = dg.AssetCheckResult(passed=not self.bad, check_name="amounts")
+            version = dg.DataVersion(self.versions["deals"])
+            yield dg.MaterializeResult(data_version=version, check_results=[result])
+
+        @dg.asset(deps=["mart", "deals"])
+        def export():
+            self.sent.append(self.versions.copy())
+            while self.during:
+                self.during.pop()()
+
+        pipeline = Section("pipeline", "Pipeline", ("deals",), "label")
+        self.contract = DashboardContract("export", "team:export", sections=(pipeline,), at_most_once=True)
+        self.defs = trust(dg.Definitions([mart, deals, export]), [self.contract])
+        self.run("mart", "deals")
+
+    def run(self, *assets):
+        return self._run(self.defs, *assets).success
+
+    def lose_the_reply(self):
+        self.during.append(lambda: 1 / 0)
+        assert not self.run("export")
+        assert self.verdict.readiness is Readiness.BLOCKED
+
+    @property
+    def verdict(self):
+        return self._verdict_of(self.defs, "export")
+
+
+@pytest.fixture
+def sections(run, verdict_of):
+    return Sections(run, verdict_of)
+
+
+def fail_on_the_same_version(sections):
+    sections.bad = True
+    assert sections.run("deals")
+
+
+def fail_on_a_newer_version(sections):
+    sections.bad, sections.versions["deals"] = True, "d2"
+    assert sections.run("deals")
+
+
+def break_while_loading(sections):
+    sections.broken = True
+    assert not sections.run("deals")
+
+
+each_bad_news = pytest.mark.parametrize(
+    "go_bad", [fail_on_the_same_version, fail_on_a_newer_version, break_while_loading], ids=lambda news: news.__name__
+)
+
+
+@each_bad_news
+def test_a_section_that_goes_bad_after_a_lost_reply_does_not_let_the_rest_be_sent_again(sections, go_bad):
+    sections.lose_the_reply()
+    go_bad(sections)
+
+    assert [name for name, _ in sections.verdict.consumed] == ["mart"]
+    assert ("export", "unapproved") in [(f.asset, str(f.outcome)) for f in sections.verdict.findings]
+    assert not sections.run("export")
+    assert len(sections.sent) == 1
+
+
+@each_bad_news
+def test_a_section_that_goes_bad_after_it_was_sent_is_no_reason_to_send_the_rest_again(sections, go_bad, instance):
+    assert sections.run("export")
+    go_bad(sections)
+
+    assert sections.run("export")
+    assert len(sections.sent) == 1
+    event = instance.get_latest_materialization_event(dg.AssetKey("export")).asset_materialization
+    assert "not again" in event.metadata["sent"].value
+
+
+def test_while_it_is_being_sent_a_section_that_goes_bad_lets_no_other_run_send_the_rest(sections):
+    def go_bad_and_send_again():
+        fail_on_a_newer_version(sections)
+        assert not sections.run("export")
+
+    sections.during.append(go_bad_and_send_again)
+
+    assert sections.run("export")
+    assert len(sections.sent) == 1
+
+
+def test_what_was_judged_without_a_section_is_not_sent_once_another_run_began_to_send_the_whole(sections, monkeypatch):
+    fail_on_the_same_version(sections)
+    gate, began = gates(sections.defs)[dg.AssetKey("export")], []
+    judge = gate.judge
+
+    def judge_while_another_run_begins(*asked):
+        verdicts = judge(*asked)
+        if not began:
+            began.append("the whole")
+            sections.bad = False
+            assert sections.run("deals")
+            sections.lose_the_reply()
+        return verdicts
+
+    monkeypatch.setattr(gate, "judge", judge_while_another_run_begins)
+
+    assert not sections.run("export")
+    assert len(sections.sent) == 1
+
+
+def test_with_a_section_bad_since_the_rest_is_sent_again_once_a_person_says_so(sections, instance):
+    sections.lose_the_reply()
+    fail_on_a_newer_version(sections)
+    release(instance, sections.contract, by="ann", reason="it did not arrive")
+
+    assert sections.verdict.readiness is Readiness.PARTIAL
+    assert sections.run("export")
+    assert sections.run("export")
+    assert len(sections.sent) == 2
+
+
+def test_after_a_lost_reply_a_newer_version_of_the_rest_is_sent_though_a_section_is_bad(sections):
+    sections.lose_the_reply()
+    fail_on_the_same_version(sections)
+    sections.versions["mart"] = "m2"
+    assert sections.run("mart")
+
+    assert sections.run("export")
+    assert [versions["mart"] for versions in sections.sent] == ["m1", "m2"]
+
+
+def test_a_section_that_was_left_out_is_sent_once_it_is_good(sections):
+    fail_on_the_same_version(sections)
+    assert sections.run("export")
+    sections.bad = False
+    assert sections.run("deals")
+
+    assert sections.run("export")
+    assert sections.run("export")
+    assert len(sections.sent) == 2

@@ -233,6 +233,23 @@ def test_an_attempt_that_a_gate_held_is_told_from_one_that_broke(mini):
     assert mini.findings(DAY) == [("raw", "complete", "failed")]
 
 
+def test_a_range_that_was_planned_without_naming_its_partitions_is_a_range(instance, run, monkeypatch):
+    """Every load of it carries one pointer, which proves nothing; when it was planned is known all the same."""
+    monkeypatch.setenv("DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS", "1")
+
+    @dg.asset(partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run(), deps=["raw"])
+    def table():
+        return dg.MaterializeResult()
+
+    defs = chain(raw, table, deps=["table"], partitions_def=DAYS)
+    run(defs, "raw")
+    run(defs, "table", day=DAY, to=OTHER)
+    loads = evidence_of(defs, instance, DAY).materializations
+
+    assert loads["table", DAY].in_range
+    assert loads["raw", None].storage_id < loads["table", DAY].planned_id < loads["table", DAY].storage_id
+
+
 def test_a_version_given_by_the_author_stands_for_the_load(instance, run):
     @dg.asset
     def table():
@@ -266,13 +283,26 @@ def test_an_unpartitioned_check_on_a_partitioned_asset_counts_for_the_partition_
 
 @pytest.mark.parametrize("partitioned", [False, True])
 def test_the_number_of_queries_does_not_grow_with_the_number_of_assets(instance, run, partitioned):
-    counts = [_queries(instance, run, size, DAYS if partitioned else None) for size in (5, 50)]
+    counts = []
+    for size in (5, 50):
+        defs, names = wide_chain(size, DAYS if partitioned else None)
+        run(defs, *names, day=DAY if partitioned else None)
+        counts.append(count_queries(defs, instance, [DAY if partitioned else None]))
 
     assert counts[0] == counts[1]
     assert counts[0] <= 12
 
 
-def _queries(instance, run, size, partitions_def):
+def test_the_number_of_queries_does_not_grow_with_the_number_of_partitions(instance, run):
+    defs, names = wide_chain(3, DAYS)
+    days = DAYS.get_partition_keys()
+    for day in days:
+        run(defs, *names, day=day)
+
+    assert count_queries(defs, instance, days) <= count_queries(defs, instance, days[-1:]) + 1
+
+
+def wide_chain(size, partitions_def):
     def table(name):
         @dg.asset(name=name, partitions_def=partitions_def, check_specs=[dg.AssetCheckSpec("complete", asset=name)])
         def one():
@@ -282,21 +312,23 @@ def _queries(instance, run, size, partitions_def):
         return one
 
     names = [f"of_{size}_{n}" for n in range(size)]
-    defs = chain(*map(table, names), deps=names, partitions_def=partitions_def)
-    day = DAY if partitions_def else None
-    run(defs, *names, day=day)
+    return chain(*map(table, names), deps=names, partitions_def=partitions_def), names
+
+
+def count_queries(defs, instance, days):
     gate, statements = gates(defs)[dg.AssetKey("dash")], []
 
     def count(connection, cursor, statement, *_):
-        statements.append(statement)
+        statements.append(statement.split()[0].upper())
 
     db.event.listen(db.engine.Engine, "before_cursor_execute", count)
     try:
-        verdict = gate.judge(instance, [day], NOW)[day]
+        verdicts = gate.judge(instance, days, NOW)
     finally:
         db.event.remove(db.engine.Engine, "before_cursor_execute", count)
-    assert not verdict.holds
-    return len([statement for statement in statements if statement.lstrip().upper().startswith("SELECT")])
+    # One word for all days: what it says of the newest load says nothing of an older one.
+    assert [verdict.holds for verdict in verdicts.values()] == [True] * (len(days) - 1) + [False]
+    return sum(word in ("SELECT", "WITH") for word in statements)
 
 
 def test_partitions_and_assets_with_slashes_and_quotes_are_read(instance, run, findings):

@@ -66,7 +66,7 @@ def build_case(pick: Pick) -> tuple[Promise, Evidence]:
         pick(ODDITIES)(world, pick)
     if rarely(pick, 3):
         set_window(world, pick)
-    if rarely(pick, 12):
+    if rarely(pick, 6):
         begin_sending(world, pick)
     if rarely(pick, 3):
         say_words(world, pick)
@@ -79,14 +79,17 @@ def set_window(world: World, pick: Pick) -> None:
     if place is None:
         return
     load, requirement = world.loads[place], world.requirement_of(place)
-    end = (requirement.end if requirement else None) or PERIOD.end
+    covered = requirement.period if requirement else None
+    end = covered.end if covered else PERIOD.end
     at = pick([load.at, load.at, end, end + SECOND, end - SECOND])
     data_at = pick([None, end - 30 * HOUR, end - 30 * HOUR, end - HOUR, end + HOUR, end])
     world.change_load(place, at=at, data_at=data_at)
-    following = PERIOD.end + (PERIOD.end - PERIOD.start)
-    presents = [world.as_of, following]
-    if world.contract["ready_by"] is not None:
-        presents.append(world.contract["ready_by"].deadline(following))
+    presents = [world.as_of]
+    for period in dict.fromkeys([covered or PERIOD, PERIOD]):
+        following = period.end + (period.end - period.start)
+        presents.append(following)
+        if world.contract["ready_by"] is not None:
+            presents.append(world.contract["ready_by"].deadline(following))
     earliest = min(presents)
     lengths = [earliest - at, *(present - at for present in presents)]
     if data_at is not None:
@@ -97,14 +100,25 @@ def set_window(world: World, pick: Pick) -> None:
 
 
 def begin_sending(world: World, pick: Pick) -> None:
-    """Receipts of these very versions, or nearly: of another day, of other versions, settled."""
+    """Receipts of what would be shown now, or nearly: of another day, of more or less or other versions, settled."""
     world.contract["at_most_once"] = pick([True, True, False])
     promise, evidence = world.case()
-    consumed = naive_judge.judge_naively(promise, evidence).consumed
+    shown = dict(naive_judge.judge_naively(promise, evidence).consumed)
     for _ in range(pick([1, 2])):
-        settled, partition = pick([False, True]), pick([promise.partition, promise.partition, PAST])
-        key = pick([naive_judge.receipt_key(promise, consumed)] * 3 + ["another"])
-        world.receipts.append(Receipt(partition, key, "run 800", 800, PERIOD.end + 5 * HOUR, settled))
+        settled, partition = pick([False, False, True]), pick([promise.partition, promise.partition, PAST])
+        consumed = pick(BEGUN)(shown)
+        world.receipts.append(Receipt(partition, consumed, "run 800", 800, PERIOD.end + 5 * HOUR, settled))
+
+
+BEGUN: tuple[Callable[[dict[str, str]], dict[str, str]], ...] = (
+    dict,
+    dict,
+    dict,
+    lambda shown: {**shown, "what a section showed that is unmet now": "v1"},
+    lambda shown: dict(list(shown.items())[1:]),
+    lambda shown: {**shown, **dict.fromkeys(list(shown)[-1:], "another version")},
+    lambda shown: {f"another {name}": version for name, version in shown.items()},
+)
 
 
 def say_words(world: World, pick: Pick) -> None:

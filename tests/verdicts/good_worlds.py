@@ -28,7 +28,8 @@ Pick = Callable[[Sequence[Any]], Any]
 PAST, DAY, NEXT = "2025-12-31", "2026-01-01", "2026-01-02"
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 PERIOD = Period(START, START + dt.timedelta(days=1))
-ENDS = {PAST: PERIOD.start, DAY: PERIOD.end, None: PERIOD.end}
+PERIODS = {PAST: Period(START - dt.timedelta(days=1), START), DAY: PERIOD}
+WEEK = Period(PERIOD.end - dt.timedelta(days=7), PERIOD.end)
 HOUR, SECOND = dt.timedelta(hours=1), dt.timedelta(seconds=1)
 EIGHT, NEW_YORK = ReadyBy(dt.time(8)), ReadyBy(dt.time(7, 30), "America/New_York", 1)
 CHECKS = ("complete", "unique")
@@ -102,16 +103,17 @@ def build_good_world(pick: Pick) -> World:
         moments += [ready_by.deadline(PERIOD.end), ready_by.deadline(PERIOD.end + dt.timedelta(days=1))]
     world.as_of = pick(moments) + pick([dt.timedelta(), SECOND, -SECOND])
     add_requirements(world, pick)
-    add_sections(world, pick)
+    unnamed = pick(world.requirements).asset if rarely(pick, 8) else ""  # a contract may name what it requires
+    everything = [one.asset for one in world.requirements]
+    named = [name for name in everything if name != unnamed] or everything
+    add_sections(world, pick, named)
     one_run = rarely(pick, 5)
     for n, requirement in enumerate(world.requirements):
         add_load(world, pick, requirement, 100 + 10 * n, one_run)
     for requirement in world.requirements:
         for check in requirement.checks:
             add_result(world, pick, requirement, check)
-    if rarely(pick, 8):  # a contract that names what it requires
-        unnamed = pick(world.requirements).asset
-        world.requirements = [one for one in world.requirements if one.asset != unnamed] or world.requirements
+    world.requirements = [one for one in world.requirements if one.asset in named]
     if rarely(pick, 2):
         world.requirements.reverse()  # they come in the order of their names
     return world
@@ -146,9 +148,16 @@ def add_requirements(world: World, pick: Pick) -> None:
                     days=tuple(sorted({*(wanted_days[name] or ())})),
                     inputs=() if (kind, partition) == ("days", PAST) else tuple(inputs[name]),
                     checks=CHECKS[: pick([1, 0, 2])],
-                    end=ENDS[partition] if partition or world.period or rarely(pick, 2) else None,
+                    period=PERIODS.get(partition) or pick_period(world, pick),
+                    read_now=partition is None and rarely(pick, 4),
                 )
             )
+
+
+def pick_period(world: World, pick: Pick) -> Period | None:
+    """What covers no time of its own covers that of a reader: of a day, of a week, of the day before, or of none."""
+    period = pick([PERIOD, PERIOD, WEEK, PERIODS[PAST]])
+    return period if world.period or rarely(pick, 2) else None
 
 
 def read_of(asset: str, kind: str, pick: Pick) -> Input:
@@ -159,8 +168,11 @@ def read_of(asset: str, kind: str, pick: Pick) -> Input:
     return Input(asset, pick([(DAY,), (PAST, DAY), (PAST, DAY)]))
 
 
-def add_sections(world: World, pick: Pick) -> None:
-    """A section stands on what is built from, all the way up; an asset in no section always blocks."""
+def add_sections(world: World, pick: Pick, named: Sequence[str]) -> None:
+    """A section stands on what is built from, all the way up.
+
+    What is named blocks unless only sections that may be labelled stand on it, and so does all it is built from.
+    """
     if rarely(pick, 2):
         return
     world.contract["sections"] = SECTIONS
@@ -169,9 +181,13 @@ def add_sections(world: World, pick: Pick) -> None:
     for requirement in reversed(world.requirements):
         for asked in requirement.inputs:
             standing[asked.asset] |= standing[requirement.asset]
+    blocking = {name for name in named if not standing[name] or "sales" in standing[name]}
+    for requirement in reversed(world.requirements):
+        if requirement.asset in blocking:
+            blocking |= {asked.asset for asked in requirement.inputs}
     for n, requirement in enumerate(world.requirements):
         keys = tuple(section.key for section in SECTIONS if section.key in standing[requirement.asset])
-        world.requirements[n] = replace(requirement, sections=keys, blocks=not keys or "sales" in keys)
+        world.requirements[n] = replace(requirement, sections=keys, blocks=requirement.asset in blocking)
 
 
 def add_load(world: World, pick: Pick, requirement: Requirement, storage_id: int, one_run: bool) -> None:

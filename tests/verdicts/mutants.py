@@ -21,6 +21,7 @@ OPPOSITE = {
     ast.In: [ast.NotIn],
     ast.NotIn: [ast.In],
 }
+TURN = "count_turn"
 SWAPPED = {"any": "all", "all": "any", "min": "max", "max": "min"}
 
 
@@ -39,6 +40,7 @@ class Mutant:
 
     def load(self, **replaced: object) -> types.ModuleType:
         module = types.ModuleType("mutant")
+        module.__dict__[TURN] = count_turns()
         exec(compile(self.tree, "mutant", "exec"), module.__dict__)
         for name, value in replaced.items():
             setattr(module, name, value)
@@ -47,12 +49,31 @@ class Mutant:
 
 def parse(source: str) -> Mutant:
     """Return a whole module as it is, or as somebody changed it by hand."""
-    return Mutant("", "", "", ast.parse(source))
+    return Mutant("", "", "", parse_with_turns(source))
+
+
+def parse_with_turns(source: str) -> ast.Module:
+    """Return what a module says, each turn of a loop that may never end being counted."""
+    tree = ast.parse(source)
+    for loop in [node for node in ast.walk(tree) if isinstance(node, ast.While)]:
+        loop.body.insert(0, ast.Expr(ast.Call(ast.Name(TURN, ast.Load()), [], [])))
+    return ast.fix_missing_locations(tree)
+
+
+def count_turns() -> Callable[[], None]:
+    """Return what raises after more turns than any case needs: a mutant that never ends is told by that."""
+    turns = iter(range(1_000_000))
+
+    def turn() -> None:
+        if next(turns, None) is None:
+            raise RuntimeError("it goes on and on")
+
+    return turn
 
 
 def mutate(source: str, leave_out: frozenset[str] = frozenset()) -> Iterator[Mutant]:
     """Yield every mutant of a module; functions that only put things into words are left out."""
-    tree, names = ast.parse(source), Counter()
+    tree, names = parse_with_turns(source), Counter()
     for n, function in enumerate(tree.body):
         if isinstance(function, ast.FunctionDef) and function.name not in leave_out:
             for changed, before, after in changes_of(function):
@@ -81,6 +102,8 @@ def walk(function: ast.FunctionDef) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            continue
+        if isinstance(node, ast.Expr) and TURN in line_of(node):
             continue
         yield node
         below = [c for name, c in children(node) if name not in ("annotation", "returns", "ctx", "op", "ops")]

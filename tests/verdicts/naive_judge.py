@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
@@ -144,15 +143,13 @@ def is_held_by_a_person(promise, evidence):
 
 
 def how_many_may_have_arrived(promise, consumed, evidence):
-    """What was begun to be sent of these very versions and neither delivered nor released needs a person."""
-    key = receipt_key(promise, consumed)
-    begun = [r for r in evidence.receipts if r.partition == promise.partition and r.key == key]
-    return len([receipt for receipt in begun if not receipt.settled])
-
-
-def receipt_key(promise, consumed):
-    parts = [promise.contract.key, str(promise.partition), *(f"{name}={version}" for name, version in consumed)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    """What was begun to be sent, neither delivered nor released, needs a person, unless something now is new to it."""
+    number = 0
+    for receipt in evidence.receipts:
+        news = [name for name, version in consumed if receipt.consumed.get(name) != version]
+        if receipt.partition == promise.partition and not receipt.settled and not news:
+            number += 1
+    return number
 
 
 def what_is_consumed(promise, unmet, evidence):
@@ -239,14 +236,19 @@ def examine_facts(requirement, load, promise, evidence):
         found.append((None, "outdated", None, behind))
     if is_overdue(requirement, load, promise, evidence):
         found.append((None, "overdue", None, []))
-    broken_because = [because for _, outcome, _, because in of_attempt if outcome == "errored"]
     for check in requirement.checks:
         outcome, because, run_id = examine_check(requirement, check, load, promise.contract, evidence)
-        if outcome == "errored" and because in broken_because:
-            continue  # a step that broke takes its checks with it
+        if outcome == "errored" and broke_with(attempt, of_attempt, requirement, check, because, evidence):
+            continue  # a step that broke takes its own checks with it
         if outcome != "passed":
             found.append((check, outcome, run_id, because))
     return found
+
+
+def broke_with(attempt, of_attempt, requirement, check, because, evidence):
+    """Whether a check says no more than the step that broke: it raised in that very run, for the same reason."""
+    result = answer_to(requirement, check, evidence)
+    return result.run_id == getattr(attempt, "run_id", None) and (None, "errored", None, because) in of_attempt
 
 
 def examine_attempt(requirement, attempt):
@@ -267,21 +269,21 @@ def is_overdue(requirement, load, promise, evidence):
     window = promise.contract.freshness.get(requirement.asset)
     if window is None:
         return False
-    present = present_of(promise, evidence)
-    covers_until = requirement.end
+    present = present_of(requirement, promise.contract, evidence)
+    covers_until = requirement.period.end if requirement.period else None
     came_too_soon = covers_until is not None and load.at < covers_until
     came_long_ago = load.at + window <= present
     speaks_of_too_little = load.data_at is not None and load.data_at + window <= (covers_until or present)
     return came_too_soon or came_long_ago or speaks_of_too_little
 
 
-def present_of(promise, evidence):
-    """A window is about the present: an old partition keeps the age it had when the next one was due."""
-    if promise.period is None:
+def present_of(requirement, contract, evidence):
+    """A window is about the present: what covers an old time keeps the age it had when the next one was due."""
+    if requirement.period is None or requirement.read_now:
         return evidence.as_of
-    next_due = promise.period.end + (promise.period.end - promise.period.start)
-    if promise.contract.ready_by is not None:
-        next_due = promised_moment(promise.contract.ready_by, next_due)
+    next_due = requirement.period.end + (requirement.period.end - requirement.period.start)
+    if contract.ready_by is not None:
+        next_due = promised_moment(contract.ready_by, next_due)
     return next_due if next_due < evidence.as_of else evidence.as_of
 
 
@@ -289,7 +291,7 @@ def has_consumed_the_newest(consumer, asked, evidence):
     newest = [evidence.materializations.get((asked.asset, partition)) for partition in asked.partitions]
     if asked.name in consumer.consumed:
         if not newest or None in newest:
-            return True  # what is missing is a finding of its own
+            return False  # what it was built from is no longer there
         return consumer.consumed[asked.name] == join_versions([load.version_of(asked.days) for load in newest])
     for upstream in newest:
         if upstream is None:
@@ -319,9 +321,7 @@ def has_seen(pointer, upstream, days, evidence):
 
 def examine_check(requirement, check, load, contract, evidence):
     """Return the outcome of one check, what it says itself, and the run it waits for."""
-    result = evidence.checks.get((requirement.asset, check, requirement.partition))
-    if result is None or result.status == "skipped":  # a check without partitions answers without naming one
-        result = evidence.checks.get((requirement.asset, check, None))
+    result = answer_to(requirement, check, evidence)
     if result is None or result.status == "skipped":
         return "not_run", [], None
     if result.status == "pending":
@@ -346,6 +346,14 @@ def examine_check(requirement, check, load, contract, evidence):
     if unseen:
         return "not_run", [result.reason] if result.reason else unseen, None
     return "passed", [], None
+
+
+def answer_to(requirement, check, evidence):
+    """A check without partitions is skipped for the partition, and answers without naming one."""
+    result = evidence.checks.get((requirement.asset, check, requirement.partition))
+    if result is None or result.status == "skipped":
+        result = evidence.checks.get((requirement.asset, check, None))
+    return result
 
 
 def has_looked_at(result, load, days, evidence):

@@ -283,7 +283,8 @@ def try_again(world: World, pick: Pick) -> None:
         key = (requirement.asset, check, requirement.partition)
         if key in world.checks:
             status, reason = pick(["errored", "errored", "failed"]), pick(["boom", "", "its last run failed"])
-            world.checks[key] = replace(world.checks[key], status=status, run_id="run 900", reason=reason, days=None)
+            run_id = pick(["run 900", "run 900", "run apart"])
+            world.checks[key] = replace(world.checks[key], status=status, run_id=run_id, reason=reason, days=None)
 
 
 def spoil_the_whole(world: World, pick: Pick) -> None:

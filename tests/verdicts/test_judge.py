@@ -14,7 +14,15 @@ from dashboard_trust.contracts.model import (
     Requirement,
     Section,
 )
-from dashboard_trust.evidence.facts import Attempt, CheckResult, DayResult, Evidence, Materialization
+from dashboard_trust.evidence.facts import (
+    Attempt,
+    CheckResult,
+    DayResult,
+    Evidence,
+    Materialization,
+    Receipt,
+    join_versions,
+)
 from dashboard_trust.verdicts.judge import judge
 from dashboard_trust.verdicts.verdict import Outcome, Readiness
 
@@ -37,7 +45,7 @@ def promise(*requirements, period=PERIOD, **contract):
     return Promise(DashboardContract("dash", "team:dash", **contract), DAY, period, requirements or (RAW, MART))
 
 
-def evidence(*facts, as_of=EARLY, earlier=(), unreadable=""):
+def evidence(*facts, as_of=EARLY, earlier=(), unreadable="", receipts=()):
     """Evidence from facts of any kind; a later one takes the place of an earlier one."""
     loads = {(f.asset, f.partition): f for f in facts if isinstance(f, Materialization)}
     return Evidence(
@@ -47,6 +55,7 @@ def evidence(*facts, as_of=EARLY, earlier=(), unreadable=""):
         attempts={(f.asset, f.partition): f for f in facts if isinstance(f, Attempt)},
         checks={(f.asset, f.check, f.partition): f for f in facts if isinstance(f, CheckResult)},
         unreadable=unreadable,
+        receipts=receipts,
     )
 
 
@@ -247,6 +256,25 @@ def test_finishing_after_a_reload_does_not_make_a_consumer_current():
     assert not judge(promise(), good(replace(consumer, planned_id=11))).holds
 
 
+def test_what_recorded_an_input_that_is_no_longer_there_is_outdated_because_of_it():
+    verdict = judge(promise(), evidence(MART_LOAD, MART_CHECK))
+
+    assert outcomes(verdict) == [("raw", None, Outcome.MISSING)]
+    assert [(f.asset, f.outcome) for f in verdict.consequences] == [("mart", Outcome.OUTDATED)]
+
+
+def test_what_recorded_two_days_of_an_input_is_outdated_where_one_of_them_is_gone():
+    asked = Input("totals", (DAY, NEXT))
+    both = replace(MART, inputs=(asked,), checks=())
+    loads = [Materialization("totals", day, id_, EARLY, "run-totals", day) for day, id_ in ((DAY, 1), (NEXT, 2))]
+    built = replace(MART_LOAD, consumed={asked.name: join_versions([DAY, NEXT])})
+
+    assert outcomes(judge(promise(both), evidence(built, *loads))) == []
+    for lost in loads:
+        left = [load for load in loads if load is not lost]
+        assert outcomes(judge(promise(both), evidence(built, *left))) == [("mart", None, Outcome.OUTDATED)]
+
+
 def test_a_consumer_that_recorded_nothing_and_was_never_planned_is_outdated():
     assert outcomes(judge(promise(), good(replace(MART_LOAD, consumed={})))) == [("mart", None, Outcome.OUTDATED)]
 
@@ -292,13 +320,13 @@ DAYS_LONG = {"raw": dt.timedelta(days=9), "mart": dt.timedelta(days=9)}
 """Windows so long that no age decides."""
 
 
-def covering(requirement, end=END):
-    return replace(requirement, end=end)
+def covering(requirement):
+    return replace(requirement, period=PERIOD)
 
 
-def judged_raw(load, *, window, as_of=LATE, end=END, period=PERIOD, ready_by=None):
-    """What is found of raw alone, asked to cover the time up to ``end``, within a window."""
-    alone = Requirement("raw", None, "team:raw", end=end)
+def judged_raw(load, *, window, as_of=LATE, covers=PERIOD, period=PERIOD, ready_by=None):
+    """What is found of raw alone, asked to cover some time, within a window; the dashboard is for another maybe."""
+    alone = Requirement("raw", None, "team:raw", period=covers)
     verdict = judge(
         promise(alone, period=period, ready_by=ready_by, freshness={"raw": window}), evidence(load, as_of=as_of)
     )
@@ -333,7 +361,7 @@ def test_a_load_from_before_the_end_is_overdue_while_the_partition_still_runs():
 
 
 def test_what_covers_no_time_may_come_at_any():
-    assert not is_overdue(replace(RAW_LOAD, at=PERIOD.start), window=dt.timedelta(days=9), end=None)
+    assert not is_overdue(replace(RAW_LOAD, at=PERIOD.start), window=dt.timedelta(days=9), covers=None)
 
 
 @pytest.mark.parametrize(
@@ -365,9 +393,9 @@ def test_how_far_data_ends_before_the_end_does_not_grow_with_time():
 def test_where_no_time_is_to_be_covered_data_is_held_against_the_present(period):
     load = replace(RAW_LOAD, data_at=LATE - dt.timedelta(hours=20))
 
-    assert is_overdue(load, window=dt.timedelta(hours=20), end=None, period=period)
-    assert not is_overdue(load, window=dt.timedelta(hours=20) + A_HAIR, end=None, period=period)
-    assert is_overdue(load, window=dt.timedelta(hours=20) + A_HAIR, end=None, period=period, as_of=LATE + A_HAIR)
+    assert is_overdue(load, window=dt.timedelta(hours=20), covers=None, period=period)
+    assert not is_overdue(load, window=dt.timedelta(hours=20) + A_HAIR, covers=None, period=period)
+    assert is_overdue(load, window=dt.timedelta(hours=20) + A_HAIR, covers=None, period=period, as_of=LATE + A_HAIR)
 
 
 def test_new_data_does_not_make_an_old_load_fresh():
@@ -386,37 +414,44 @@ def test_without_a_window_of_its_own_an_asset_is_never_overdue(windows):
     assert verdict.readiness is Readiness.READY
 
 
-@pytest.mark.parametrize(
-    ("ready_by", "due_next"), [(None, END + dt.timedelta(days=1)), (READY_BY, LATE + dt.timedelta(days=1))]
-)
-def test_an_old_partition_keeps_the_age_it_had_when_the_next_was_due(ready_by, due_next):
+WEEK = Period(END - dt.timedelta(days=7), END)
+
+
+@pytest.mark.parametrize("period", [PERIOD, WEEK, None], ids=["dashboard by day", "by week", "without partitions"])
+@pytest.mark.parametrize("covers", [PERIOD, WEEK], ids=["day", "week"])
+@pytest.mark.parametrize(("ready_by", "after_end"), [(None, END - END), (READY_BY, LATE - END)])
+def test_an_old_partition_keeps_the_age_it_had_when_the_next_was_due(covers, ready_by, after_end, period):
+    due_next = END + (covers.end - covers.start) + after_end
     age = due_next - RAW_LOAD.at
     long_after = due_next + dt.timedelta(days=90)
+    asked = {"covers": covers, "period": period, "ready_by": ready_by}
 
-    assert not is_overdue(RAW_LOAD, window=age + A_HAIR, as_of=long_after, ready_by=ready_by)
-    assert is_overdue(RAW_LOAD, window=age, as_of=long_after, ready_by=ready_by)
-    assert is_overdue(RAW_LOAD, window=age, as_of=due_next, ready_by=ready_by)
-    assert not is_overdue(RAW_LOAD, window=age, as_of=due_next - A_HAIR, ready_by=ready_by)
+    assert not is_overdue(RAW_LOAD, window=age + A_HAIR, as_of=long_after, **asked)
+    assert is_overdue(RAW_LOAD, window=age, as_of=long_after, **asked)
+    assert is_overdue(RAW_LOAD, window=age, as_of=due_next, **asked)
+    assert not is_overdue(RAW_LOAD, window=age, as_of=due_next - A_HAIR, **asked)
 
 
-def test_without_partitions_a_load_grows_older_for_good():
+@pytest.mark.parametrize("period", [PERIOD, None])
+def test_what_covers_no_time_grows_older_for_good(period):
     long_after = LATE + dt.timedelta(days=90)
+    age, asked = long_after - RAW_LOAD.at, {"as_of": long_after, "covers": None, "period": period}
 
-    assert is_overdue(RAW_LOAD, window=long_after - RAW_LOAD.at, as_of=long_after, period=None)
-    assert not is_overdue(RAW_LOAD, window=long_after - RAW_LOAD.at + A_HAIR, as_of=long_after, period=None)
+    assert is_overdue(RAW_LOAD, window=age, **asked)
+    assert not is_overdue(RAW_LOAD, window=age + A_HAIR, **asked)
 
 
 @pytest.mark.parametrize(
-    ("load", "window", "end", "told"),
+    ("load", "window", "covers", "told"),
     [
-        (replace(RAW_LOAD, at=END - A_HAIR), 100, END, ["2026-01-01 23:59 UTC", "the end", "2026-01-02 00:00 UTC"]),
-        (RAW_LOAD, 1, END, ["1.0 h ago", "overdue from 1.0 h"]),
-        (replace(RAW_LOAD, data_at=PERIOD.start), 24, END, ["2026-01-01 00:00 UTC", "24.0 h before the end of"]),
+        (replace(RAW_LOAD, at=END - A_HAIR), 100, PERIOD, ["2026-01-01 23:59 UTC", "the end", "2026-01-02 00:00 UTC"]),
+        (RAW_LOAD, 1, PERIOD, ["1.0 h ago", "overdue from 1.0 h"]),
+        (replace(RAW_LOAD, data_at=PERIOD.start), 24, PERIOD, ["2026-01-01 00:00 UTC", "24.0 h before the end of"]),
         (replace(RAW_LOAD, data_at=PERIOD.start), 24, None, ["2026-01-01 00:00 UTC", "32.0 h before now", "24.0 h is"]),
     ],
 )
-def test_what_is_overdue_says_which_times_make_it_so(load, window, end, told):
-    [(_, reason)] = judged_raw(load, window=dt.timedelta(hours=window), end=end)
+def test_what_is_overdue_says_which_times_make_it_so(load, window, covers, told):
+    [(_, reason)] = judged_raw(load, window=dt.timedelta(hours=window), covers=covers)
 
     assert [words for words in told if words not in reason] == []
 
@@ -435,6 +470,17 @@ def test_a_newer_attempt_that_broke_spoils_what_is_there():
     assert outcomes(verdict) == [("mart", None, Outcome.ERRORED)]
     assert verdict.findings[0].reason == "no such column"
     assert verdict.readiness is Readiness.BLOCKED
+
+
+def test_a_step_that_broke_takes_the_checks_of_its_own_run_with_it_and_no_others():
+    own = replace(MART_CHECK, status="errored", reason="boom", target_id=None, run_id="run-later")
+    other = replace(own, run_id="run-checks")
+    alone = [("mart", None, Outcome.ERRORED)]
+    both = [*alone, ("mart", "unique", Outcome.ERRORED)]
+
+    assert outcomes(judge(promise(), good(own, attempt(reason="boom")))) == alone
+    assert outcomes(judge(promise(), good(other, attempt(reason="boom")))) == both
+    assert outcomes(judge(promise(), good(own, attempt(reason="another")))) == both
 
 
 def test_a_run_that_has_not_delivered_yet_is_pending():
@@ -502,8 +548,8 @@ def test_a_blocking_asset_below_a_labelled_one_still_holds():
 
     verdict = judge(promise(shared, DEALS, sections=sections()), evidence(behind, MART_CHECK))
 
-    # The labelled input is missing and the blocking one has nothing wrong of its own but its checks.
-    assert verdict.unmet == ("pipeline",)
+    assert verdict.holds
+    assert set(outcomes(verdict)) == {("deals", None, Outcome.MISSING), ("mart", None, Outcome.OUTDATED)}
     assert judge(promise(shared, DEALS, sections=sections()), evidence()).holds
 
 
@@ -546,3 +592,43 @@ def test_what_only_an_unmet_section_shows_is_not_consumed():
 
     assert verdict.unmet == ("deals",)
     assert verdict.consumed == ((f"mart {DAY}", "event 20"),)
+
+
+SOLD, DEALT = {f"mart {DAY}": "event 20"}, {f"deals {DAY}": "event 40"}
+
+
+def judged_with_receipt(consumed, *facts, partition=DAY, settled=False, at_most_once=True):
+    """What comes of a dashboard of two sections, of which a run began to send these versions."""
+    reads = (Input("mart", (DAY,)), Input("deals", (DAY,)))
+    mart = Requirement("mart", DAY, "o", sections=("revenue",))
+    deals = replace(DEALS, checks=("amounts",))
+    contract = DashboardContract("dash", "team:dash", sections=sections(), at_most_once=at_most_once)
+    receipt = Receipt(partition, consumed, "run-lost", 50, EARLY, settled)
+    passed = CheckResult("deals", "amounts", DAY, "passed", EARLY, "run-deals", target_id=40)
+    known = evidence(replace(MART_LOAD, consumed={}), DEALS_LOAD, passed, *facts, receipts=(receipt,))
+    return judge(Promise(contract, DAY, PERIOD, (mart, deals), reads), known)
+
+
+AMOUNTS_FAILED = CheckResult("deals", "amounts", DAY, "failed", EARLY, "run-deals", target_id=40)
+UNSETTLED = [("dash", None, Outcome.UNAPPROVED)]
+
+
+def test_what_was_begun_to_be_sent_holds_though_a_section_went_bad_since():
+    whole = judged_with_receipt(SOLD | DEALT)
+    shrunk = judged_with_receipt(SOLD | DEALT, AMOUNTS_FAILED)
+
+    assert outcomes(whole) == UNSETTLED
+    assert (shrunk.consumed, shrunk.unmet) == (tuple(SOLD.items()), ("pipeline",))
+    assert outcomes(shrunk)[:1] == UNSETTLED
+    assert whole.readiness is shrunk.readiness is Readiness.BLOCKED
+
+
+def test_what_holds_something_that_was_not_begun_may_be_sent():
+    assert judged_with_receipt(SOLD).readiness is Readiness.READY
+    assert judged_with_receipt(SOLD | {f"deals {DAY}": "older"}).readiness is Readiness.READY
+    assert judged_with_receipt({f"mart {DAY}": "older"} | DEALT, AMOUNTS_FAILED).readiness is Readiness.PARTIAL
+
+
+@pytest.mark.parametrize("but", [{"partition": NEXT}, {"partition": None}, {"settled": True}, {"at_most_once": False}])
+def test_a_receipt_of_another_day_or_settled_or_not_counted_holds_nothing(but):
+    assert judged_with_receipt(SOLD | DEALT, **but).readiness is Readiness.READY

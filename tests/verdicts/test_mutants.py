@@ -48,6 +48,7 @@ NO_CASE_CAN_TELL = {
     "judge: return verdict  ->  pass": "the same",
 }
 
+SHOWN_IN_IT = "same = dict(verdict.consumed).items() <= receipt.consumed.items()"
 BY_HAND = (
     (
         judge,
@@ -115,7 +116,7 @@ BY_HAND = (
     (
         judge,
         "a load ages from the end of what it covers",
-        ("age = present - newest.at", "age = present - (requirement.end or newest.at)"),
+        ("age = present - newest.at", "age = present - (end or newest.at)"),
     ),
     (
         judge,
@@ -128,21 +129,51 @@ BY_HAND = (
         "a partition is promised for its start",
         ("period.end if period else as_of", "period.start if period else as_of"),
     ),
-    (
-        judge,
-        "a receipt of any partition counts",
-        (
-            "(receipt.partition, receipt.key) == (promise.partition, verdict.receipt_key)",
-            "receipt.key == verdict.receipt_key",
-        ),
-    ),
+    (judge, "a receipt of any partition counts", ("receipt.partition == promise.partition and same", "same")),
     (
         judge,
         "a receipt of any version counts",
-        (
-            "(receipt.partition, receipt.key) == (promise.partition, verdict.receipt_key)",
-            "receipt.partition == promise.partition",
-        ),
+        ("receipt.partition == promise.partition and same", "receipt.partition == promise.partition"),
+    ),
+    (
+        judge,
+        "a section that went bad makes another version",
+        (SHOWN_IN_IT, "same = dict(verdict.consumed) == dict(receipt.consumed)"),
+    ),
+    (
+        judge,
+        "a section that is good again is in what was begun",
+        (SHOWN_IN_IT, "same = dict(verdict.consumed).items() >= receipt.consumed.items()"),
+    ),
+    (
+        judge,
+        "the same inputs of any versions were begun",
+        (SHOWN_IN_IT, "same = dict(verdict.consumed).keys() <= receipt.consumed.keys()"),
+    ),
+    (
+        judge,
+        "a receipt holds while anything of it is shown",
+        (SHOWN_IN_IT, "same = bool(dict(verdict.consumed).items() & receipt.consumed.items())"),
+    ),
+    (
+        judge,
+        "a step that broke takes every check with it that raised for its reason",
+        ("is Outcome.ERRORED and same_run and any", "is Outcome.ERRORED and any"),
+    ),
+    (
+        judge,
+        "a step that broke takes every check of its run with it",
+        ("and any(finding.reason == reason for finding in tried)", "and bool(tried)"),
+    ),
+    (
+        judge,
+        "windows are about the time of the dashboard",
+        ("None if requirement.read_now else requirement.period", "None if requirement.read_now else promise.period"),
+    ),
+    (
+        judge,
+        "what was recorded counts while a part of it is missing",
+        ("_newest_version(asked, evidence) == recorded", "_newest_version(asked, evidence) in (None, recorded)"),
     ),
     (standing_words, "a hold of any dashboard counts", ("word.asset != dashboard or ", "")),
     (standing_words, "a release of all lifts the hold of all alone", ("standing.clear()", "standing.pop(None, None)")),
