@@ -331,3 +331,25 @@ def test_of_a_window_the_newest_day_grows_older_until_the_next_is_due(overdue):
 
     assert overdue(moment("2024-03-03", 22, 50), built, freshness=freshness) == []
     assert overdue(moment("2024-03-03", 23, 10), {}, freshness=freshness) == [D2]
+
+
+def test_what_is_read_now_as_well_never_stops_growing_old(run, verdict_of):
+    """A reader that has ended lends its input its time, but not to a dashboard that has none."""
+    days = dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-03-03")
+
+    @dg.asset
+    def source() -> None: ...
+
+    @dg.asset(partitions_def=days, deps=["source"])
+    def ended() -> None: ...
+
+    contract = DashboardContract("dash", "team:dash", window=1, freshness={"source": dt.timedelta(hours=30)})
+    dash = trusted_dashboard(contract, lambda *_: None, deps=["source", "ended"])
+    defs = trust(dg.Definitions([source, ended, dash]))
+    with time_machine.travel("2024-03-03T02:00:00+00:00"):
+        assert run(defs, "source").success
+        assert run(defs, "ended", day="2024-03-02").success
+    with time_machine.travel("2024-06-03T02:00:00+00:00"):
+        verdict = verdict_of(defs, "dash")
+
+    assert ("source", "overdue") in [(finding.asset, str(finding.outcome)) for finding in verdict.findings]

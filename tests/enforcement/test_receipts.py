@@ -394,3 +394,14 @@ def test_a_section_that_was_left_out_is_sent_once_it_is_good(sections):
     assert sections.run("export")
     assert sections.run("export")
     assert len(sections.sent) == 2
+
+
+def test_a_section_that_went_bad_and_is_good_again_of_the_same_version_is_not_sent_again(sections):
+    assert sections.run("export")
+    fail_on_the_same_version(sections)
+    assert sections.run("export")
+    sections.bad = False
+    assert sections.run("deals")
+
+    assert sections.run("export")
+    assert len(sections.sent) == 1

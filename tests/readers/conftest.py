@@ -38,6 +38,8 @@ def postgres_home(tmp_path_factory):
     # Not in pytest's own folder: another session closes that to the user the server runs as.
     with tempfile.TemporaryDirectory() as data:
         server = pgserver.get_server(Path(data, "data"), cleanup_mode="delete")
+        for setting in ("alter system set fsync = off", "select pg_reload_conf()"):
+            server.psql(setting)  # thousands of logs are written, and none has to last
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg2://")
         yield write_home(tmp_path_factory.mktemp("postgres"), {"postgres": {"postgres_url": url}})
         server.cleanup()
