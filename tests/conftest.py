@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.defs_state import base as defs_state
 
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted, trusted_dashboard
@@ -24,6 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let Dagster say which of its features are in beta or a preview; every other warning is an error."""
     for word in ("BetaWarning", "PreviewWarning"):
         config.addinivalue_line("filterwarnings", f"ignore::dagster_shared.utils.warnings.{word}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Forget instances of earlier tests: where they close in another order than they were opened in, Dagster goes on
+    looking for the state of definitions in one that is gone."""
+    defs_state._current_storage.set(None)
 
 
 @pytest.fixture(autouse=True)

@@ -60,7 +60,11 @@ def run_from(wheel: Path, folder: Path, *arguments: str) -> subprocess.Completed
     )
 
 
-def test_in_an_empty_folder_with_every_default_it_publishes_and_then_the_present_day(wheel, new_home):
+def words(told: str) -> str:
+    return " ".join(told.split())
+
+
+def test_in_an_empty_folder_with_every_default_it_publishes_and_then_waits_for_the_end_of_the_present_day(wheel, new_home):
     folder = new_home.home.path
     folder.mkdir()
     demo = type(new_home)(folder / ".dashboard_trust")
@@ -79,6 +83,7 @@ def test_in_an_empty_folder_with_every_default_it_publishes_and_then_the_present
     demo.add_day(present)
     second = run_from(wheel, folder, "demo")
 
-    assert second.returncode == 0, second.stderr
-    assert second.stdout.startswith("READY")
-    demo.assert_shows(present)
+    assert second.returncode == 3, second.stderr
+    assert second.stdout.startswith("WAITING")
+    assert f"before the end of what it is to cover ({present + dt.timedelta(days=1)} 00:00 UTC)" in words(second.stdout)
+    demo.assert_shows(day)
