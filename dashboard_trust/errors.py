@@ -33,6 +33,18 @@ class WarehouseBusyError(DashboardTrustError):
     """Another process holds the warehouse file for longer than we wait."""
 
 
+class WarehouseError(DashboardTrustError):
+    """A warehouse refused a statement, or could not be reached; what was written stands as it did."""
+
+
+class CommitUnknownError(WarehouseError):
+    """The connection was lost while committing: whether it was committed has to be looked up."""
+
+
+class WriteRefusedError(DashboardTrustError):
+    """Data that does not fit its table, fails its audit, or came second: the old rows stand."""
+
+
 class EvidenceMovedError(DashboardTrustError):
     """What a publication stands on changed between the gate and the commit; nothing was published."""
 

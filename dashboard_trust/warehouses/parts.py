@@ -1,0 +1,170 @@
+"""The partitions of a table: which of them a row is of, asked of all at once.
+
+One condition after the other costs every row as many comparisons as there are partitions. Nearly always they are
+values of one column, or days of one: then the rows are grouped by that, and the groups compared.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from sqlglot import exp
+
+from dashboard_trust.warehouses.fingerprints import Fingerprint, measures, read_shape
+from dashboard_trust.warehouses.session import Session, column, either, table
+
+Parts = Mapping[str, exp.Expr | None]
+"""Partitions by key, each with the condition that a row is of it; None: every row is."""
+
+PART, VALUE, MEASURE = "dashboard_trust_part", "dashboard_trust_value", "dashboard_trust_measure_"
+TIMES = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
+# Texts of one such form are in the order of the moments they say.
+TIME = re.compile(r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\+00)?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The condition that a value lies between two moments, the second one excluded."""
+
+    value: exp.Expr
+    start: exp.Expr
+    end: exp.Expr
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        return self.start.this.name, self.end.this.name
+
+    @property
+    def is_day(self) -> bool:
+        start, end = self.bounds
+        midnight = start[10:] in ("", " 00:00:00", " 00:00:00+00")
+        return midnight and start[10:] == end[10:] and _days(start, end) == 1
+
+    @property
+    def condition(self) -> exp.Expr:
+        return exp.and_(self.value >= self.start, self.value < self.end)
+
+
+def any_of(conditions: Sequence[exp.Expr | None]) -> exp.Expr | None:
+    """Return the condition that one of these holds; None, every row, where one of them is that."""
+    known = [condition for condition in conditions if condition is not None]
+    if len(known) < len(conditions):
+        return None
+    if (value := _value(known)) is not None:
+        return exp.In(this=value.copy(), expressions=[condition.expression.copy() for condition in known])
+    if windows := _windows(known):
+        return either([window.condition for window in _joined(windows)])
+    return either(known)
+
+
+def count_parts(session: Session, name: str, parts: Parts, wanted: Sequence[exp.Expr]) -> dict[str, list[Any]]:
+    """Return aggregates of a table by partition, in one scan; a partition without rows is left out.
+
+    No row is of two of them: which of the two it would be counted in is not said.
+    """
+    where = any_of(list(parts.values()))
+    conditions = {key: condition for key, condition in parts.items() if condition is not None}
+    told_apart = _told_apart(conditions) if len(parts) > 1 else None
+    told_by: exp.Expr = exp.convert(next(iter(parts)))
+    if len(parts) > 1:
+        told_by = told_apart[0] if told_apart else _case(conditions)
+    # In a subquery, since some engines take a grouping by a constant for one by a column's position. Nothing is copied:
+    # with hundreds of partitions that takes longer than the scan.
+    rows = exp.select(told_by.as_(VALUE, quoted=True), "*", copy=False).from_(table(name), copy=False)
+    rows = rows.where(where, copy=False) if where is not None else rows
+    names = [f"{MEASURE}{n}" for n in range(len(wanted))]
+    measured = [measure.as_(alias, quoted=True) for measure, alias in zip(wanted, names, strict=True)]
+    counted = exp.select(column(VALUE), *measured).from_(rows.subquery("slice", copy=False), copy=False)
+    counted = counted.group_by(column(VALUE), copy=False)
+    if told_apart:
+        part = _case({key: exp.EQ(this=column(VALUE), expression=value) for key, value in told_apart[1].items()})
+        counted = exp.select(part, *map(column, names), copy=False).from_(
+            counted.subquery("counted", copy=False), copy=False
+        )
+    return {str(key): values for key, *values in session.query(counted) if key is not None}
+
+
+def fingerprint_parts(session: Session, name: str, parts: Parts) -> dict[str, Fingerprint]:
+    """Fingerprint each partition of a table in one scan, those without rows too."""
+    shape = read_shape(session, name)
+    counted = count_parts(session, name, parts, measures(session, shape)) if parts else {}
+    return {key: shape.fingerprint(*counted.get(key, (0, None))) for key in parts}
+
+
+def _told_apart(conditions: Mapping[str, exp.Expr]) -> tuple[exp.Expr, dict[str, exp.Expr]] | None:
+    """Return what a row's partition can be told by, and what that is for each, if each is one value of it."""
+    known = list(conditions.values())
+    if (value := _value(known)) is not None:
+        return value.copy(), {key: condition.expression.copy() for key, condition in conditions.items()}
+    windows = _windows(known)
+    if not windows or not all(window.is_day for window in windows):
+        return None
+    # As the comparison has it: text is a moment first, and moments are in UTC.
+    day = exp.cast(exp.cast(windows[0].value.copy(), windows[0].start.args["to"].copy()), "DATE")
+    days = {key: window.bounds[0][:10] for key, found in conditions.items() if (window := _window(found))}
+    return day, {key: exp.cast(exp.convert(text), "DATE") for key, text in days.items()}
+
+
+def _value(conditions: Sequence[exp.Expr]) -> exp.Expr | None:
+    """Return what all conditions say to be equal to something constant."""
+    value: exp.Expr | None = conditions[0].this if conditions else None
+    for condition in conditions:
+        constant = isinstance(condition, exp.EQ) and condition.expression.find(exp.Column, exp.Query) is None
+        if not constant or condition.this != value:
+            return None
+    return value
+
+
+def _windows(conditions: Sequence[exp.Expr]) -> list[_Window]:
+    """Return the conditions as windows of one value that share no moment, in order; else none."""
+    windows = [window for window in map(_window, conditions) if window is not None]
+    if len(windows) < len(conditions) or not windows:
+        return []
+    windows.sort(key=lambda window: window.bounds)
+    forms = {(w.value, bound.args["to"], len(bound.this.name)) for w in windows for bound in (w.start, w.end)}
+    apart = all(before.bounds[1] <= after.bounds[0] for before, after in pairwise(windows))
+    return windows if len(forms) == 1 and apart else []
+
+
+def _window(condition: exp.Expr) -> _Window | None:
+    if not isinstance(condition, exp.And):
+        return None
+    start, end = condition.this, condition.expression
+    if not isinstance(start, exp.GTE) or not isinstance(end, exp.LT) or start.this != end.this:
+        return None
+    window = _Window(start.this, start.expression, end.expression)
+    return (
+        window if _is_moment(window.start) and _is_moment(window.end) and window.bounds[0] < window.bounds[1] else None
+    )
+
+
+def _is_moment(found: exp.Expr) -> bool:
+    return (
+        isinstance(found, exp.Cast)
+        and found.to.sql("duckdb") in TIMES
+        and isinstance(found.this, exp.Literal)
+        and TIME.fullmatch(found.this.name) is not None
+    )
+
+
+def _days(start: str, end: str) -> int:
+    return (dt.date.fromisoformat(end[:10]) - dt.date.fromisoformat(start[:10])).days
+
+
+def _joined(windows: Sequence[_Window]) -> list[_Window]:
+    """Return the fewest windows that hold the same moments."""
+    joined: list[_Window] = []
+    for window in windows:
+        if joined and joined[-1].bounds[1] == window.bounds[0]:
+            window = _Window(window.value, joined.pop().start, window.end)  # noqa: PLW2901
+        joined.append(window)
+    return joined
+
+
+def _case(conditions: Mapping[str, exp.Expr]) -> exp.Expr:
+    return exp.Case(ifs=[exp.If(this=condition.copy(), true=exp.convert(key)) for key, condition in conditions.items()])

@@ -1,0 +1,283 @@
+"""Replacing a slice of a table: written, audited and let be seen in one transaction, once.
+
+A fence row for each partition says who wrote it last. Whoever begins remembers its token; of writers at
+work together, the first to commit moves it on, and the others find that they came second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlglot import exp, parse_one
+
+from dashboard_trust.errors import CommitUnknownError, WarehouseBusyError, WarehouseError, WriteRefusedError
+from dashboard_trust.warehouses.column_types import compare_columns
+from dashboard_trust.warehouses.fingerprints import Fingerprint, measures, read_shape
+from dashboard_trust.warehouses.parts import any_of, count_parts
+from dashboard_trust.warehouses.session import Session, Warehouse, create_schema, table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WHOLE = ""
+"""The name of a table's one part where it has no partitions."""
+FENCES = "trust.fences"
+FENCE_COLUMNS = ("table_name", "slice", "token", "write_id", "written_by")
+CREATE_FENCES = f"""
+    CREATE TABLE IF NOT EXISTS {FENCES}
+    (table_name TEXT, slice TEXT, token BIGINT, write_id TEXT, written_by TEXT, PRIMARY KEY (table_name, slice))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Rows of a table (``schema.name``): those of each partition, by its key; without ``parts``, all."""
+
+    table: str
+    parts: Mapping[str, exp.Expr] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """The partitions, in one order for every writer."""
+        return sorted(self.parts) or [WHOLE]
+
+    @property
+    def where(self) -> exp.Expr | None:
+        """The condition that a row is one of these; None: every row is."""
+        return any_of(list(self.parts.values())) if self.parts else None
+
+    def __str__(self) -> str:
+        return f"{self.table} ({', '.join(self.names)})" if self.parts else self.table
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The right to write a slice, drawn when a write begins.
+
+    ``write_id`` is the same for every attempt of one write; ``by`` is what a later writer is told.
+    """
+
+    slice: Slice
+    write_id: str
+    by: str
+    tokens: Mapping[str, int]
+
+
+class Audit(Protocol):
+    """Looks at what was written before anybody else can."""
+
+    def measures(self, columns: Mapping[str, str], dialect: str) -> list[exp.Expr]:
+        """Return the aggregates it wants of each partition, of a table with these columns (types by name)."""
+
+    def conclude(self, what: Slice, counted: Mapping[str, Sequence[Any]]) -> None:
+        """Judge the aggregates, by partition; raise `WriteRefusedError` to withdraw the write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What stands in a slice after a write: a fingerprint by partition, and the table's column types.
+
+    ``repeated`` if an earlier attempt of the same write had been committed.
+    """
+
+    fingerprints: Mapping[str, Fingerprint]
+    columns: Mapping[str, str]
+    repeated: bool = False
+
+
+class NoAudit:
+    """The audit that wants to know nothing."""
+
+    def measures(self, columns: Mapping[str, str], dialect: str) -> list[exp.Expr]:
+        """See `Audit.measures`."""
+        return []
+
+    def conclude(self, what: Slice, counted: Mapping[str, Sequence[Any]]) -> None:
+        """See `Audit.conclude`."""
+
+
+def draw_ticket(warehouse: Warehouse, what: Slice, write_id: str, by: str) -> Ticket:
+    """Remember who wrote a slice last, before its new rows are made."""
+    with warehouse.session(f"beginning to write {what}") as session:
+        _prepare_fences(session, what)
+        return Ticket(what, write_id, by, {fence.name: fence.token for fence in _read_fences(session, what)})
+
+
+def replace_slice(  # noqa: PLR0913  # what is accepted is said by name
+    warehouse: Warehouse,
+    ticket: Ticket,
+    data: pa.Table,
+    audit: Audit | None = None,
+    *,
+    accept_new_columns: bool = False,
+    accept_empty: bool = False,
+) -> Written:
+    """Replace the rows of a slice by ``data``; a repetition of a write that was committed changes nothing.
+
+    A partition that had rows and would have none is refused, unless ``accept_empty``: no data is seldom meant.
+
+    Raises:
+        WriteRefusedError: The data does not fit, the audit refused it, or another write came first.
+        WarehouseError: The warehouse refused; the old rows stand.
+    """
+    what, audit = ticket.slice, audit or NoAudit()
+    try:
+        with warehouse.session(f"writing {what}") as session:
+            _prepare_table(session, what, data.schema, accept_new_columns)
+            rows = session.stage(data)
+            with session.transaction():
+                _hold_fences(session, what)
+                if _is_ours(session, ticket):
+                    return _measure(session, what, NoAudit(), repeated=True)
+                _take_fences(session, ticket)
+                before = {} if accept_empty else _count_rows(session, what)
+                session.query(exp.delete(table(what.table), where=what.where))
+                session.append(what.table, rows)
+                written = _measure(session, what, audit)
+                _refuse_strangers(what, written, len(data))
+                _refuse_emptied(what, written, before)
+                return written
+    except CommitUnknownError as error:
+        return _look_up(warehouse, ticket, error)
+
+
+def _look_up(warehouse: Warehouse, ticket: Ticket, unknown: CommitUnknownError) -> Written:
+    """After a commit without an answer: the fence was moved in the same transaction, so it tells."""
+    try:
+        with warehouse.session(f"looking whether {ticket.slice} was written") as session, session.transaction():
+            # A commit that is still on its way holds them: this waits until it has arrived, or cannot any more.
+            _hold_fences(session, ticket.slice)
+            if _is_ours(session, ticket):
+                return _measure(session, ticket.slice, NoAudit(), repeated=True)
+    except WarehouseBusyError as error:
+        raise CommitUnknownError(
+            f"{ticket.slice}: nobody knows yet whether it was written. {unknown} {error}"
+        ) from None
+    raise WarehouseError(f"{ticket.slice}: nothing was committed, the old rows stand. {unknown} Run it again.")
+
+
+def _measure(session: Session, what: Slice, audit: Audit, *, repeated: bool = False) -> Written:
+    """Count what the audit and the fingerprints ask for, by partition, in one scan."""
+    shape = read_shape(session, what.table)
+    columns = session.columns(what.table) or {}
+    wanted = [*measures(session, shape), *audit.measures(columns, session.dialect)]
+    counted = _aggregate(session, what, wanted)
+    empty = [0, *([None] * (len(wanted) - 1))]
+    audit.conclude(what, {name: counted.get(name, empty)[2:] for name in what.names})
+    fingerprints = {name: shape.fingerprint(*counted.get(name, empty)[:2]) for name in what.names}
+    return Written(fingerprints, columns, repeated)
+
+
+def _aggregate(session: Session, what: Slice, wanted: Sequence[exp.Expr]) -> dict[str, list[Any]]:
+    """Return these aggregates by partition; one without rows is left out."""
+    return count_parts(session, what.table, what.parts or {WHOLE: None}, wanted)
+
+
+def _count_rows(session: Session, what: Slice) -> dict[str, int]:
+    return {name: int(rows) for name, (rows,) in _aggregate(session, what, [exp.Count(this=exp.Star())]).items()}
+
+
+def _refuse_emptied(what: Slice, written: Written, before: Mapping[str, int]) -> None:
+    emptied = [name for name, found in written.fingerprints.items() if not found.rows and before.get(name)]
+    if emptied:
+        named = Slice(what.table, {name: what.parts[name] for name in emptied if name in what.parts})
+        raise WriteRefusedError(
+            f"{named} has {before[emptied[0]]} rows and would have none; nothing was written. "
+            "Say min_rows: 0 in its audit if that is meant."
+        )
+
+
+def _prepare_table(session: Session, what: Slice, schema: pa.Schema, accept_new_columns: bool) -> None:
+    """Make the table fit the data, before the transaction: on some engines DDL would commit it."""
+    has = session.columns(what.table)
+    if has is None:
+        session.create(what.table, schema)
+        has = session.columns(what.table) or {}  # another writer may have made it just then, with other columns
+    given = session.types(schema)
+    for name in compare_columns(what.table, has, given, accept_new=accept_new_columns):
+        kind = exp.DataType.build(given[name], dialect=session.dialect)
+        action = exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=kind, exists=True)
+        session.query(exp.Alter(this=table(what.table), kind="TABLE", actions=[action]))
+
+
+def _refuse_strangers(what: Slice, written: Written, rows: int) -> None:
+    """Rows outside the slice would be doubled by the next write, and nobody would look at them."""
+    inside = sum(fingerprint.rows for fingerprint in written.fingerprints.values())
+    if inside != rows:
+        raise WriteRefusedError(
+            f"{what}: {rows - inside} of {rows} rows are not of these partitions; nothing was written."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fence:
+    name: str
+    token: int
+    write_id: str
+    by: str
+
+
+def _prepare_fences(session: Session, what: Slice) -> None:
+    """Make the fences that are missing. Another writer may be at the same: of two, one is refused, and both have it."""
+    refused: list[WarehouseError] = []
+
+    def ask(statement: exp.Expr) -> None:
+        try:
+            session.query(statement)
+        except WarehouseError as error:
+            refused.append(error)
+
+    if session.columns(FENCES) is None:
+        ask(create_schema("trust"))
+        ask(parse_one(CREATE_FENCES, dialect="duckdb"))
+        if refused and session.columns(FENCES) is None:
+            raise refused[0]
+    known = {fence.name for fence in _read_fences(session, what)}
+    for name in (name for name in what.names if name not in known):
+        row = exp.Tuple(expressions=[exp.convert(value) for value in (what.table, name, 0, "", "")])
+        ask(exp.insert(exp.values([row]), table(FENCES), columns=FENCE_COLUMNS))
+    if refused and len(_read_fences(session, what)) < len(what.names):
+        raise refused[-1]
+
+
+def _hold_fences(session: Session, what: Slice) -> None:
+    """Keep every other writer out until the end of the transaction, having waited for the one that is in.
+
+    One by one, in one order, so that no two writers wait for each other.
+    """
+    for name in what.names:
+        session.query(exp.update(table(FENCES), {"token": exp.column("token")}, where=_of(what, [name])))
+
+
+def _take_fences(session: Session, ticket: Ticket) -> None:
+    """Move the fences on, unless somebody did since the ticket was drawn."""
+    what = ticket.slice
+    found = _read_fences(session, what)
+    others = [fence for fence in found if fence.token != ticket.tokens.get(fence.name)]
+    if others:
+        raise WriteRefusedError(
+            f"{what.table} ({', '.join(fence.name for fence in others)}) was written by {others[0].by} while this "
+            "write was being made; nothing of this one was kept. Run it again if its data is the newer."
+        )
+    if len(found) != len(what.names):
+        raise WarehouseError(f"{what}: {FENCES} lost its rows; nothing was written. Run it again.")
+    moved: dict[str, object] = {"token": exp.column("token") + 1, "write_id": ticket.write_id, "written_by": ticket.by}
+    session.query(exp.update(table(FENCES), moved, where=_of(what, what.names)))
+
+
+def _is_ours(session: Session, ticket: Ticket) -> bool:
+    found = {fence.name: fence.write_id for fence in _read_fences(session, ticket.slice)}
+    return found == dict.fromkeys(ticket.slice.names, ticket.write_id)
+
+
+def _read_fences(session: Session, what: Slice) -> list[_Fence]:
+    query = exp.select("slice", "token", "write_id", "written_by").from_(table(FENCES)).where(_of(what, what.names))
+    rows = [_Fence(str(name), int(token), str(write_id), str(by)) for name, token, write_id, by in session.query(query)]
+    # Of two rows, which an engine that does not enforce keys may have, the higher one tells: both are moved together.
+    return list({fence.name: fence for fence in sorted(rows, key=lambda fence: fence.token)}.values())
+
+
+def _of(what: Slice, names: Sequence[str]) -> exp.Expr:
+    return exp.and_(exp.column("table_name").eq(what.table), exp.column("slice").isin(*names))
