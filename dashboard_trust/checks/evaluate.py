@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dashboard_trust.checks.rules import CheckOutcome, DayOutcome, RawTable
 from dashboard_trust.checks.scan import WHOLE, DayCounts, Difference, compare, read_days, scan
 from dashboard_trust.errors import nearest
-from dashboard_trust.warehouses.columns import read_columns
+from dashboard_trust.warehouses.duckdb import DuckDBSession
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,7 +28,7 @@ def run_checks(connection: duckdb.DuckDBPyConnection, table: RawTable, reaches: 
     Returns:
         One outcome per check; one that could not run is errored and does not stop the others.
     """
-    has = tuple(read_columns(connection, table.name) or ())
+    has = tuple(DuckDBSession(connection).columns(table.name) or ())
     if not has:
         return [CheckOutcome(name, False, f"table {table.name} is not there", errored=True) for name in table.checks]
     counts = scan(connection, table, has)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from dashboard_trust.checks.rules import RawTable, Reconciliation
+from dashboard_trust.warehouses.session import table as as_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -122,8 +123,7 @@ def _day(column: str | None) -> str:
 
 
 def _table(name: str) -> str:
-    schema, table = name.split(".")
-    return exp.table_(table, db=schema, quoted=True).sql("duckdb")
+    return as_table(name).sql("duckdb")
 
 
 def _column(name: str) -> str:

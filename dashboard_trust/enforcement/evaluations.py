@@ -25,7 +25,7 @@ class PartitionResult:
     warns: bool = False
 
 
-Results = Mapping[str, PartitionResult]
+Results = Mapping[str | None, PartitionResult] | Mapping[str, PartitionResult]
 
 
 def evaluate_partitions(

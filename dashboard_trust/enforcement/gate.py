@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,6 +53,7 @@ class Gate:
         self.contract = contract
         self.is_dashboard = is_dashboard
         self.binding: Binding | None = None
+        self.destination: Callable[[], object] | None = None
 
     def judge(
         self, instance: dg.DagsterInstance, partitions: Sequence[str | None], as_of: dt.datetime

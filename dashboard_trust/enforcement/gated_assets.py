@@ -37,7 +37,8 @@ def trusted_dashboard(
 
     Args:
         contract: What the dashboard is promised; its ``requires`` are added to ``deps``.
-        refresh: Called with one verdict per partition that may be refreshed, only if there is one.
+        refresh: Called with one verdict per partition that may be refreshed, only if there is one. A `Publisher`
+            publishes tables, and has a ``destination`` for ``rollback`` to find.
         deps: As in ``dg.asset``; a string is a key written with slashes.
         partitions_def: Partitions; by default those of the contract.
         asset_options: Anything else ``dg.asset`` takes (``group_name``, ``kinds``, ``resource_defs``).
@@ -53,6 +54,7 @@ def trusted_dashboard(
         raise DashboardTrustError(f"{contract.key} was invoked without its gate; materialize it in a run.")
 
     gate = Gate(contract, is_dashboard=True)
+    gate.destination = getattr(refresh, "destination", None)
     dashboard = dg.asset(
         key=key,
         deps=_without_doubles(deps, required),

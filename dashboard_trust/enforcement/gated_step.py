@@ -21,6 +21,7 @@ from dashboard_trust.enforcement.gate import Gate
 from dashboard_trust.errors import InvalidInputError
 from dashboard_trust.evidence.names import GATE_CHECK
 
+READY = "Everything this stands on is there, is built from the newest inputs, and passes."
 Body = Callable[[Any, Mapping[str, Any]], Iterator[Any]]
 
 
@@ -58,19 +59,28 @@ def put_gate(assets: dg.AssetsDefinition, gate: Gate, compute: Body) -> dg.Asset
 
     Outputs become optional, since a held step yields none; ``compute`` answers for what is due.
     """
+    outs = {name: out._replace(is_required=False) for name, out in _op_of(assets).outs.items()}
+    guarded = _rebuild(assets, [check_spec(asset, GATE_CHECK, READY) for asset in assets.specs], compute, outs)
+    guarded.node_def.compute_fn.gate = gate  # type: ignore[attr-defined]
+    return guarded
+
+
+def add_checks(assets: dg.AssetsDefinition, specs: Sequence[dg.AssetCheckSpec], compute: Body) -> dg.AssetsDefinition:
+    """Return the same assets, computed by ``compute``, which also answers for these checks."""
+    return _rebuild(assets, specs, compute, dict(_op_of(assets).outs))
+
+
+def _rebuild(
+    assets: dg.AssetsDefinition, specs: Sequence[dg.AssetCheckSpec], compute: Body, outs: Mapping[str, dg.Out]
+) -> dg.AssetsDefinition:
     op = _op_of(assets)
-    checks = {spec.get_python_identifier(): spec for spec in map(_check_spec, assets.specs)}
-    compute_with_gate = _annotated_like(op, compute)
-    compute_with_gate.gate = gate  # type: ignore[attr-defined]
+    checks = {spec.get_python_identifier(): spec for spec in specs}
     with disable_dagster_warnings():  # dbt's assets hold metadata that Dagster itself passes on in silence
-        guarded = dg.OpDefinition(
-            compute_fn=compute_with_gate,
+        rebuilt = dg.OpDefinition(
+            compute_fn=_annotated_like(op, compute),
             name=op.name,
             ins=dict(op.ins),
-            outs={
-                **{name: out._replace(is_required=False) for name, out in op.outs.items()},
-                **{name: dg.Out(dg.Nothing, is_required=False) for name in checks},
-            },
+            outs={**outs, **{name: dg.Out(dg.Nothing, is_required=False) for name in checks}},
             description=op.description,
             config_schema=op.config_schema,
             required_resource_keys=set(op.required_resource_keys),
@@ -79,7 +89,7 @@ def put_gate(assets: dg.AssetsDefinition, gate: Gate, compute: Body) -> dg.Asset
             pool=op.pool,
         )
     attributes = assets.get_attributes_dict()
-    attributes["node_def"] = guarded
+    attributes["node_def"] = rebuilt
     attributes["check_specs_by_output_name"] = {**attributes["check_specs_by_output_name"], **checks}
     attributes["selected_asset_check_keys"] = None
     return dg.AssetsDefinition.dagster_internal_init(**attributes)
@@ -96,14 +106,12 @@ def _wait_for_each(events: AsyncIterator[Any]) -> Iterator[Any]:
             yield event
 
 
-def _check_spec(spec: dg.AssetSpec) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        GATE_CHECK,
-        asset=spec.key,
-        blocking=True,
-        partitions_def=spec.partitions_def,
-        description="Everything this stands on is there, is built from the newest inputs, and passes.",
-    )
+def check_spec(asset: dg.AssetSpec, name: str, description: str) -> dg.AssetCheckSpec:
+    """Return the spec of a blocking check with its asset's partitions, which Dagster has in preview."""
+    with disable_dagster_warnings():
+        return dg.AssetCheckSpec(
+            name, asset=asset.key, blocking=True, partitions_def=asset.partitions_def, description=description
+        )
 
 
 def _op_of(assets: dg.AssetsDefinition) -> dg.OpDefinition:
@@ -125,3 +133,11 @@ def _annotated_like(op: dg.OpDefinition, compute: Body) -> Callable[..., Iterato
     if decorated.has_context_arg() and decorated.get_context_arg().annotation is not decorated.get_context_arg().empty:
         compute_with_gate.__annotations__["context"] = decorated.get_context_arg().annotation
     return compute_with_gate
+
+
+def keys_of(context: dg.AssetExecutionContext, event: object) -> set[dg.AssetKey]:
+    """Return the asset that an event of a step's body says was made, if it says so of one."""
+    if isinstance(event, dg.MaterializeResult):
+        return {event.asset_key or next(iter(context.assets_def.keys))}
+    key = context.assets_def.keys_by_output_name.get(event.output_name) if isinstance(event, dg.Output) else None
+    return {key} if key is not None else set()

@@ -1,100 +1,165 @@
-"""DataFrames into the warehouse, a partition at a time, each write in one transaction."""
+"""Frames into the warehouse: written, audited and only then let be seen, in one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import dagster as dg
 from sqlglot import exp
 
-from dashboard_trust.errors import DashboardTrustError
-from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
+from dashboard_trust.checks.audit import Audit, AuditFailedError, AuditResult
+from dashboard_trust.enforcement.audited_assets import log_results, read_audit, remember_results
+from dashboard_trust.enforcement.slices import partition_slice
+from dashboard_trust.errors import DashboardTrustError, InvalidInputError
+from dashboard_trust.evidence.names import FINGERPRINT
+from dashboard_trust.warehouses.frames import from_arrow, to_arrow
+from dashboard_trust.warehouses.rejected import collect_rejected, keep_rejected
+from dashboard_trust.warehouses.replace import Slice, Written, draw_ticket, replace_slice
+from dashboard_trust.warehouses.session import Warehouse
 
-if TYPE_CHECKING:
-    import duckdb
-    import pandas as pd
+SCHEMA = "schema"
+"""On an asset's definition, as with Dagster's own IO managers: the schema of its table."""
 
-PARTITION_COLUMN = "dashboard_trust/partition_column"
-"""On an asset's definition: the column that holds each row's partition key."""
+NEW_COLUMNS = "dashboard_trust/new_columns"
+"""On an asset's definition: ``accept`` adds the columns that data has and its table lacks; else it is refused."""
+
+KEEP_REJECTED = dt.timedelta(days=7)
 
 
 class TrustedIOManager(dg.IOManager):
-    """Writes the frame an asset returns to ``schema.table``, its key's last two parts.
+    """Writes what an asset returns (pandas, polars, pyarrow) to ``schema.table``, its key's last two parts.
 
-    The partitions of the run are replaced in one transaction: a killed write leaves the old rows,
-    and a retry writes the same ones. Rows of another partition and other columns than the table's
-    are refused.
+    The partitions of the run (``partition_expr`` names their column) are replaced in one transaction, within
+    which the new rows are audited (`AUDIT`) and fingerprinted. A write that is refused, or killed, leaves the old
+    rows; a repetition writes the same ones; of several that hand over rows of a partition at once one wins.
+
+    Args:
+        warehouse: Where to, or what returns it when it is needed.
+        keep_rejected: How long the rows of a write that its audit refused are kept in ``trust_rejected``.
+        load_as: What an input is loaded as where its annotation does not say; by default a pandas frame.
     """
 
-    def __init__(self, warehouse: Callable[[], DuckDBWarehouse]) -> None:
-        self._warehouse = warehouse
+    def __init__(
+        self,
+        warehouse: Warehouse | Callable[[], Warehouse],
+        *,
+        keep_rejected: dt.timedelta = KEEP_REJECTED,
+        load_as: type | None = None,
+    ) -> None:
+        self._warehouse, self._keep_rejected, self._load_as = warehouse, keep_rejected, load_as
 
-    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
-        """Replace the run's partitions by the rows of the frame."""
-        schema, table = context.asset_key.path[-2:]
-        column = _partition_column(context.definition_metadata, context.has_asset_partitions)
-        keys = list(context.asset_partition_keys) if context.has_asset_partitions else []
-        if column and not set(obj[column].astype(str)) <= set(keys):
-            raise DashboardTrustError(f"{schema}.{table}: the frame has rows outside the partitions {', '.join(keys)}.")
-        with self._warehouse().connect(f"write {schema}.{table}") as connection:
-            _replace(connection, exp.table_(table, db=schema, quoted=True), obj, column, keys)
-        context.add_output_metadata({"dagster/row_count": len(obj), "dagster/table_name": f"{schema}.{table}"})
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Replace the run's partitions by the rows of the frame, or leave them as they are and raise."""
+        warehouse, metadata = self._open(), context.definition_metadata or {}
+        name, data = _table_name(context.asset_key, metadata), to_arrow(obj)
+        with warehouse.session(f"looking at {name}") as session:
+            collect_rejected(session, dt.datetime.now(dt.UTC))
+            # Where the table is there, its own types tell its rows apart: data without values has none.
+            types, dialect = {**session.types(data.schema), **(session.columns(name) or {})}, session.dialect
+        partitions, keys = _partitions_of(context, name)
+        what = partition_slice(name, partitions, keys, metadata, types, dialect)
+        audit = _Remembering(read_audit(metadata))
+        ticket = draw_ticket(warehouse, what, uuid.uuid4().hex, f"run {context.run_id[:8]}")
+        accept_new = metadata.get(NEW_COLUMNS) == "accept"
+        try:
+            written = replace_slice(
+                warehouse,
+                ticket,
+                data,
+                audit,
+                accept_new_columns=accept_new,
+                accept_empty=audit.inner.min_rows is not None,
+            )
+        except AuditFailedError as error:
+            log_results(context, error.results)
+            now, keep = dt.datetime.now(dt.UTC), self._keep_rejected
+            try:
+                kept_in = keep_rejected(warehouse, ticket, data, str(error), now=now, keep=keep)
+            except DashboardTrustError as other:
+                raise AuditFailedError(f"{error} The refused rows could not be kept: {other}", error.results) from None
+            raise AuditFailedError(
+                f"{error} The refused rows are in {kept_in} for {keep.days} days.", error.results
+            ) from None
+        remember_results(context, audit.results)
+        self._describe(context, warehouse, written, data.nbytes)
 
-    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+    def load_input(self, context: dg.InputContext) -> Any:
         """Return the rows of the partitions the step reads."""
-        schema, table = context.asset_key.path[-2:]
         upstream = context.upstream_output
-        metadata = upstream.definition_metadata if upstream else {}
-        column = _partition_column(metadata, context.has_asset_partitions)
-        query = exp.select("*").from_(exp.table_(table, db=schema, quoted=True))
-        if column:
-            query = query.where(_is_in(column, list(context.asset_partition_keys)))
-        with self._warehouse().connect(f"read {schema}.{table}") as connection:
-            return connection.execute(query.sql("duckdb")).df()
+        metadata = (upstream.definition_metadata if upstream else None) or {}
+        name = _table_name(context.asset_key, metadata)
+        with self._open().session(f"reading {name}") as session:
+            types = session.columns(name)
+            if types is None:
+                raise InvalidInputError(f"{name} does not exist. Materialize {context.asset_key.to_user_string()}.")
+            partitions = context.asset_partitions_def if context.has_asset_partitions else None
+            keys = list(context.asset_partition_keys) if context.has_asset_partitions else []
+            what = partition_slice(name, partitions, keys, metadata, types, session.dialect)
+            # An input that is mapped to no partition is no rows, not all of them.
+            where = exp.false() if partitions is not None and not keys else what.where
+            return from_arrow(session.read(name, where), _kind_of(context.dagster_type.typing_type, self._load_as))
+
+    def _open(self) -> Warehouse:
+        return self._warehouse() if callable(self._warehouse) else self._warehouse
+
+    @staticmethod
+    def _describe(context: dg.OutputContext, warehouse: Warehouse, written: Written, size: int) -> None:
+        """Say on the materialization what was written; of several partitions, on each what it holds."""
+        columns = [dg.TableColumn(name, kind) for name, kind in written.columns.items()]
+        name = _table_name(context.asset_key, context.definition_metadata or {})
+        common: dict[str, Any] = {
+            "dagster/column_schema": dg.TableSchema(columns),
+            "dagster/table_name": name,
+            "dagster/uri": f"{warehouse.address}#{name}",
+            "bytes": size,
+        }
+        context.add_output_metadata(common)
+        for part, found in written.fingerprints.items():
+            own = {"dagster/row_count": found.rows, FINGERPRINT: str(found)}
+            dg.AssetExecutionContext.get().add_asset_metadata(own, context.asset_key, part or None)
 
 
-def _replace(
-    connection: duckdb.DuckDBPyConnection,
-    table: exp.Table,
-    frame: pd.DataFrame,
-    column: str | None,
-    keys: Sequence[str],
-) -> None:
-    target = table.sql("duckdb")
-    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {exp.to_identifier(table.db, quoted=True).sql('duckdb')}")
-    connection.execute("BEGIN")
-    try:
-        connection.register("written_frame", frame)
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {target} AS SELECT * FROM written_frame LIMIT 0")  # noqa: S608
-        _compare_columns(connection, target, frame)
-        delete = exp.delete(table, where=_is_in(column, keys) if column else None)
-        connection.execute(delete.sql("duckdb"))
-        connection.execute(f"INSERT INTO {target} BY NAME SELECT * FROM written_frame")  # noqa: S608
-        connection.execute("COMMIT")
-    except Exception:
-        connection.execute("ROLLBACK")
-        raise
-
-
-def _compare_columns(connection: duckdb.DuckDBPyConnection, target: str, frame: pd.DataFrame) -> None:
-    """Refuse missing columns too: an insert by name would fill them with NULLs."""
-    has = {row[0] for row in connection.execute(f"DESCRIBE {target}").fetchall()}
-    given = set(map(str, frame.columns))
-    if has != given:
-        missing, extra = sorted(has - given), sorted(given - has)
-        raise DashboardTrustError(
-            f"{target} and the frame differ in columns: missing {missing or 'none'}, unknown {extra or 'none'}."
+def _partitions_of(context: dg.OutputContext, name: str) -> tuple[dg.PartitionsDefinition | None, list[str]]:
+    if context.has_asset_partitions:
+        return context.asset_partitions_def, list(context.asset_partition_keys)
+    if context.step_context.has_asset_partitions_for_output(context.name):
+        raise InvalidInputError(
+            f"{name} is partitioned, and this run has no partition; nothing was written. "
+            "Launch it for a partition, or for a range of them."
         )
+    return None, []
 
 
-def _partition_column(metadata: Mapping[str, Any] | None, partitioned: bool) -> str | None:
-    column = (metadata or {}).get(PARTITION_COLUMN)
-    if partitioned and not column:
-        raise DashboardTrustError(f"A partitioned asset needs the metadata {PARTITION_COLUMN!r}: its partition column.")
-    return str(column) if partitioned else None
+class _Remembering:
+    """An audit that keeps its results."""
+
+    def __init__(self, inner: Audit) -> None:
+        self.inner, self.results = inner, list[AuditResult]()
+
+    def measures(self, columns: Mapping[str, str], dialect: str) -> list[Any]:
+        return self.inner.measures(columns, dialect)
+
+    def conclude(self, what: Slice, counted: Mapping[str, Any]) -> None:
+        self.results = self.inner.results(counted)
+        self.inner.conclude(what, counted)
 
 
-def _is_in(column: str, keys: Sequence[str]) -> exp.Expression:
-    text = exp.cast(exp.column(column, quoted=True), "VARCHAR")
-    return text.isin(*keys) if keys else exp.false()
+def _table_name(key: dg.AssetKey, metadata: Mapping[str, Any]) -> str:
+    """Return ``schema.table`` as names are written: a part that needs them is in double quotes."""
+    parts = key.path
+    schema = metadata.get(SCHEMA) or (parts[-2] if len(parts) > 1 else "public")
+    return ".".join(exp.to_identifier(part, quoted=True).sql("duckdb") for part in (schema, parts[-1]))
+
+
+def _kind_of(annotation: Any, otherwise: type | None) -> type:
+    """Return the frame an annotation means."""
+    if isinstance(annotation, type) and annotation.__module__.partition(".")[0] in ("pandas", "polars", "pyarrow"):
+        return annotation
+    if otherwise is None:
+        import pandas as pd
+
+        return pd.DataFrame
+    return otherwise

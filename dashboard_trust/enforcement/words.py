@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.errors import InvalidInputError
 from dashboard_trust.evidence.names import WORD
+from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.verdicts.verdict import Finding
 
 
@@ -24,6 +27,17 @@ def release(
 ) -> None:
     """Release what people hold: everything, or one partition. What the evidence holds stays held."""
     _say(instance, contract.key, {"kind": "release", "by": by, "reason": reason, "partition": partition})
+
+
+def take_back(
+    instance: dg.DagsterInstance, contract: DashboardContract, by: str, reason: str, partitions: Sequence[str | None]
+) -> None:
+    """Refuse what a dashboard shows of these partitions, until its inputs change or it is released."""
+    loads = read_newest(instance, {(contract.key, partition) for partition in partitions})
+    for partition in partitions:
+        load = loads.get((contract.key, partition))
+        word: dict[str, Any] = {"kind": "roll_back", "by": by, "reason": reason, "partition": partition}
+        _say(instance, contract.key, {**word, "consumed": dict(load.consumed) if load else {}})
 
 
 def waive(instance: dg.DagsterInstance, finding: Finding, by: str, reason: str, until: dt.datetime) -> None:
@@ -49,11 +63,11 @@ def waive(instance: dg.DagsterInstance, finding: Finding, by: str, reason: str, 
     _say(instance, finding.asset, word)
 
 
-def _say(instance: dg.DagsterInstance, asset: str, word: dict[str, str | None]) -> None:
+def _say(instance: dg.DagsterInstance, asset: str, word: Mapping[str, Any]) -> None:
     kind, by, reason = word["kind"], word["by"], word["reason"]
     if not (by or "").strip() or not (reason or "").strip():
         raise InvalidInputError(f"A {kind} needs a name and a reason: whoever reads it later will ask for both.")
-    description = f"{kind} by {by}: {reason}"
+    description = f"{str(kind).replace('_', ' ')} by {by}: {reason}"
     key = dg.AssetKey.from_user_string(asset)
     event = dg.AssetObservation(key, description=description, metadata={WORD: dg.MetadataValue.json(word)})
     instance.report_runless_asset_event(event)

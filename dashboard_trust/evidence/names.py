@@ -23,5 +23,11 @@ WORD = "dashboard_trust/word"
 RECEIPT = "dashboard_trust/receipt"
 """On an observation: what a run is about to send. On a materialization: the receipt key of what was sent."""
 
+FINGERPRINT = "dashboard_trust/fingerprint"
+"""On a materialization: what the table held for that partition when it was built."""
+
+CHANGED_AT = "dashboard_trust/table_changed_at"
+"""On a materialization: when the engine said that the table had last changed, as its fingerprint was taken."""
+
 SINCE = "dashboard_trust/published_at"
 """On a dashboard's materialization: when what it shows became visible."""

@@ -11,7 +11,7 @@ from sqlglot import exp
 from dashboard_trust.errors import SyncFailedError
 from dashboard_trust.ingestion.airbyte_landing import LandedStream, read_landed, remove_landed
 from dashboard_trust.ingestion.connections import Connection, Stream
-from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
+from dashboard_trust.warehouses.duckdb import DuckDBSession, DuckDBWarehouse
 from dashboard_trust.warehouses.fingerprints import (
     Fingerprint,
     column_types,
@@ -91,11 +91,12 @@ def _replace(db: duckdb.DuckDBPyConnection, connection: Connection, table: str, 
 
 
 def _describe(db: duckdb.DuckDBPyConnection, table: str, stream: Stream) -> StreamLoad:
-    columns = column_types(db, table)
+    session = DuckDBSession(db)
+    columns = column_types(session, table)
     days: dict[str, Fingerprint] = {}
     if stream.time_column in columns:
-        days = fingerprint_by_day(db, table, stream.time_column)
-    return StreamLoad(fingerprint(db, table), days, columns)
+        days = fingerprint_by_day(session, table, stream.time_column)
+    return StreamLoad(fingerprint(session, table), days, columns)
 
 
 def _failed(connection: Connection, stream: str, why: str) -> SyncFailedError:

@@ -222,7 +222,7 @@ def test_good_rows_pass_everything_on_every_day(raw: duckdb.DuckDBPyConnection):
 
 def test_names_and_values_are_quoted(raw: duckdb.DuckDBPyConnection):
     raw.execute("""CREATE TABLE raw."odd "" table" AS SELECT 1 AS "the ""key", 'it''s' AS "a;b" """)
-    odd = RawTable('raw.odd " table', key='the "key', accepted={"a;b": ("it's",)})
+    odd = RawTable('raw."odd "" table"', key='the "key', accepted={"a;b": ("it's",)})
 
     assert all(outcome.passed for outcome in run_checks(raw, odd))
 

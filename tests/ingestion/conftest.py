@@ -83,9 +83,11 @@ def tables(warehouse: DuckDBWarehouse) -> Callable[[], dict[str, Fingerprint]]:
     """Every table of the warehouse with its fingerprint."""
 
     def look() -> dict[str, Fingerprint]:
-        with warehouse.connect("test") as db:
-            found = db.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
-            return {name: fingerprint(db, name) for (name,) in found}
+        with warehouse.session("test") as session:
+            found = session.connection.execute(
+                "select schema_name || '.' || table_name from duckdb_tables()"
+            ).fetchall()
+            return {name: fingerprint(session, name) for (name,) in found}
 
     return look
 
