@@ -15,11 +15,17 @@ if TYPE_CHECKING:
         Section,
     )
     from dashboard_trust.contracts.yaml import read_contracts
+    from dashboard_trust.enforcement.audited_assets import audited
     from dashboard_trust.enforcement.automation import inputs_ready, readiness_sensor
+    from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
     from dashboard_trust.enforcement.gated_assets import confirm, trust, trusted, trusted_dashboard
     from dashboard_trust.enforcement.io_manager import TrustedIOManager
     from dashboard_trust.enforcement.receipts import receipt_key
     from dashboard_trust.errors import DashboardTrustError
+    from dashboard_trust.publication.publisher import Publisher
+    from dashboard_trust.publication.states import readiness_writer
+    from dashboard_trust.publication.swap import Destination
+    from dashboard_trust.publication.tables import PublishedTable
     from dashboard_trust.verdicts.judge import judge
     from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
 
@@ -27,11 +33,17 @@ _HOMES = {
     "contracts.exposures": ("read_exposures",),
     "contracts.model": ("DashboardContract", "PartitionSchedule", "ReadyBy", "RequiredAsset", "Section"),
     "contracts.yaml": ("read_contracts",),
+    "enforcement.audited_assets": ("audited",),
     "enforcement.automation": ("inputs_ready", "readiness_sensor"),
+    "enforcement.fingerprinted_assets": ("fingerprinted",),
     "enforcement.gated_assets": ("confirm", "trust", "trusted", "trusted_dashboard"),
     "enforcement.io_manager": ("TrustedIOManager",),
     "enforcement.receipts": ("receipt_key",),
     "errors": ("DashboardTrustError",),
+    "publication.publisher": ("Publisher",),
+    "publication.states": ("readiness_writer",),
+    "publication.swap": ("Destination",),
+    "publication.tables": ("PublishedTable",),
     "verdicts.judge": ("judge",),
     "verdicts.verdict": ("Finding", "Outcome", "Readiness", "Verdict"),
 }
@@ -40,21 +52,27 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "DashboardContract",
     "DashboardTrustError",
+    "Destination",
     "Finding",
     "Outcome",
     "PartitionSchedule",
+    "PublishedTable",
+    "Publisher",
     "Readiness",
     "ReadyBy",
     "RequiredAsset",
     "Section",
     "TrustedIOManager",
     "Verdict",
+    "audited",
     "confirm",
+    "fingerprinted",
     "inputs_ready",
     "judge",
     "read_contracts",
     "read_exposures",
     "readiness_sensor",
+    "readiness_writer",
     "receipt_key",
     "trust",
     "trusted",

@@ -1,85 +1,122 @@
-"""The publish log: which release holds which days since when, written with the tables themselves."""
+"""The publish log: which version holds what since when, written with the tables themselves."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
-from dashboard_trust.warehouses.columns import read_columns
+from sqlglot import exp, parse_one
+
+from dashboard_trust.publication.tables import WrittenSlice
 from dashboard_trust.warehouses.fingerprints import Fingerprint
+from dashboard_trust.warehouses.session import Session, make_table, table
 
-if TYPE_CHECKING:
-    import duckdb
+LOG = "trust.publications"
+COLUMNS = ("dashboard", "number", "release", "tables", "published_at", "restores", "note")
+CREATE_LOG = f"""
+    CREATE TABLE IF NOT EXISTS {LOG} (dashboard TEXT, number BIGINT, release TEXT, tables TEXT, published_at TEXT,
+    restores BIGINT, note TEXT, PRIMARY KEY (dashboard, number))
+"""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Changes = Mapping[str, tuple[WrittenSlice, ...]]
+"""What a publication changed, by table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One version readers can see: the page, the days written with it, and since when (UTC).
+    """One version of a dashboard: its page and all its tables together.
 
-    ``fingerprints`` are those of the published slices, by table and day. ``changed`` is False if
-    readers had all of it before; ``published_at`` is then still the earlier time.
+    ``number`` counts from 1. ``changes`` are by table. ``restores`` is the version that a rollback put
+    back, ``note`` who did it and why. ``changed`` is False if readers had all of it before;
+    ``published_at`` is then still the earlier time.
     """
 
     dashboard: str
+    number: int
     release: str
-    days: tuple[date, ...]
     published_at: datetime
-    fingerprints: Mapping[tuple[str, date], Fingerprint]
+    changes: Changes = field(default_factory=dict)
+    restores: int | None = None
+    note: str = ""
     changed: bool = True
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The partitions it changed."""
+        return tuple(sorted({slice_.part for own in self.changes.values() for slice_ in own}))
 
-def append_publication(connection: duckdb.DuckDBPyConnection, publication: Publication) -> None:
-    """Add a row to ``trust.publish_log``, creating it if missing, in the caller's transaction."""
-    connection.execute("CREATE SCHEMA IF NOT EXISTS trust")
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS trust.publish_log (number BIGINT, dashboard VARCHAR, release VARCHAR,"
-        " days DATE[], tables JSON, published_at TIMESTAMPTZ)"
+
+def collect_changes(written: Sequence[WrittenSlice]) -> Changes:
+    """Return what was changed, by table."""
+    targets = dict.fromkeys(slice_.target for slice_ in written if slice_.changed)
+    return {target: tuple(s for s in written if s.target == target and s.changed) for target in targets}
+
+
+def prepare_log(session: Session) -> None:
+    """Make the log, before the transaction that writes to it."""
+    if session.columns(LOG) is None:
+        make_table(session, LOG, parse_one(CREATE_LOG, dialect="duckdb"))
+
+
+def append_publication(session: Session, publication: Publication) -> None:
+    """Add a row to the log, in the caller's transaction."""
+    values = (
+        publication.dashboard,
+        publication.number,
+        publication.release,
+        _encode(publication.changes, session.dialect),
+        publication.published_at.isoformat(),
+        publication.restores,
+        publication.note,
     )
-    connection.execute(
-        "INSERT INTO trust.publish_log"
-        " SELECT coalesce(max(number), 0) + 1, ?, ?, ?::DATE[], ?, ? FROM trust.publish_log",
-        [
-            publication.dashboard,
-            publication.release,
-            [day.isoformat() for day in publication.days],
-            _encode(publication.fingerprints),
-            publication.published_at,
-        ],
-    )
+    row = exp.Tuple(expressions=[exp.convert(value) for value in values])
+    session.query(exp.insert(exp.values([row]), table(LOG), columns=COLUMNS))
 
 
-def read_publications(
-    connection: duckdb.DuckDBPyConnection, dashboard: str, newest: int | None = None
-) -> tuple[Publication, ...]:
+def read_publications(session: Session, dashboard: str, newest: int | None = None) -> tuple[Publication, ...]:
     """Return the publications of a dashboard, newest first; empty if it was never published."""
-    if read_columns(connection, "trust.publish_log") is None:
+    if session.columns(LOG) is None:
         return ()
-    rows = connection.execute(
-        "SELECT dashboard, release, days, epoch_us(published_at), tables FROM trust.publish_log"
-        " WHERE dashboard = ? ORDER BY number DESC LIMIT ?",
-        [dashboard, newest if newest is not None else 2**62],
-    ).fetchall()
-    return tuple(
-        Publication(key, release, tuple(days), EPOCH + timedelta(microseconds=moment), _decode(tables))
-        for key, release, days, moment, tables in rows
+    query = exp.select(*COLUMNS).from_(table(LOG)).where(exp.column("dashboard").eq(dashboard))
+    query = query.order_by(exp.column("number").desc())
+    rows = session.query(query.limit(newest) if newest is not None else query)
+    return tuple(_publication(row, session.dialect) for row in rows)
+
+
+def _publication(row: tuple[Any, ...], dialect: str) -> Publication:
+    dashboard, number, release, tables, published_at, restores, note = row
+    moment = datetime.fromisoformat(str(published_at))
+    restores = None if restores is None else int(restores)
+    return Publication(dashboard, int(number), release, moment, _decode(tables, dialect), restores, note or "")
+
+
+def _encode(changes: Changes, dialect: str) -> str:
+    # In the engine's own dialect: another may not have the words for what tells a partition.
+    return json.dumps(
+        {target: {s.part: _encode_slice(s, dialect) for s in own} for target, own in changes.items()}, sort_keys=True
     )
 
 
-def _encode(fingerprints: Mapping[tuple[str, date], Fingerprint]) -> str:
-    tables: dict[str, dict[str, dict[str, object]]] = {}
-    for (table, day), found in sorted(fingerprints.items()):
-        tables.setdefault(table, {})[day.isoformat()] = {"rows": found.rows, "digest": found.digest}
-    return json.dumps(tables)
+def _encode_slice(slice_: WrittenSlice, dialect: str) -> dict[str, str | None]:
+    where = slice_.where.sql(dialect=dialect) if slice_.where is not None else None
+    return {"where": where, "holds": str(slice_.fingerprint)}
 
 
-def _decode(tables: str) -> dict[tuple[str, date], Fingerprint]:
+def _decode(tables: str, dialect: str) -> Changes:
     return {
-        (table, date.fromisoformat(day)): Fingerprint(found["rows"], found["digest"])
-        for table, days in json.loads(tables).items()
-        for day, found in days.items()
+        target: tuple(
+            WrittenSlice(
+                target=target,
+                part=part,
+                where=parse_one(said["where"], dialect=dialect) if said["where"] else None,
+                fingerprint=Fingerprint.parse(said["holds"]),
+                changed=True,
+            )
+            for part, said in parts.items()
+        )
+        for target, parts in json.loads(tables).items()
     }
