@@ -21,7 +21,8 @@ class Materialization:
     ``version`` is what its author gave, else the storage id. ``days`` are the versions of its slices
     by ISO day (None: it has no slices; empty: it holds no rows). ``consumed`` maps an input's name to the
     version its step recorded; ``pointers`` maps an upstream to the newest storage id its run had seen;
-    ``planned_id`` is when its run was planned; ``data_at`` is the newest moment its data speaks of.
+    ``planned_id`` is when its run was planned; ``data_at`` is the newest moment its data speaks of;
+    ``fingerprint`` is what its step saw in the table.
     """
 
     asset: str
@@ -36,6 +37,7 @@ class Materialization:
     planned_id: int | None = None
     in_range: bool = False
     data_at: dt.datetime | None = None
+    fingerprint: str = ""
 
     def version_of(self, days: Sequence[str]) -> str:
         """Return the version of these days' slices, or of the whole where no days are asked for.

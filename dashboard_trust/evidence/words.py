@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -13,10 +14,11 @@ class Word:
 
     ``hold`` and ``release`` are about the dashboard ``asset`` (of one partition, or of all). ``waive``
     is about one finding: asset, partition, check and outcome, at the ``version`` it was given for, and
-    no longer than ``until``.
+    no longer than ``until``. ``roll_back`` refuses what was made from the inputs ``consumed`` (versions by
+    name) until they change, or the dashboard is released.
     """
 
-    kind: Literal["hold", "release", "waive"]
+    kind: Literal["hold", "release", "waive", "roll_back"]
     asset: str
     by: str
     at: dt.datetime
@@ -26,3 +28,4 @@ class Word:
     outcome: str = ""
     version: str = ""
     until: dt.datetime | None = None
+    consumed: Mapping[str, str] = field(default_factory=dict)

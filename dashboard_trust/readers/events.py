@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from dashboard_trust.evidence.facts import CheckResult, DayResult, Materialization
-from dashboard_trust.evidence.names import CONSUMED, DAYS, WORD
+from dashboard_trust.evidence.names import CONSUMED, DAYS, FINGERPRINT, WORD
 from dashboard_trust.evidence.words import Word
 from dashboard_trust.readers.event_tables import Row
 from dashboard_trust.readers.executions import CheckPlace, CheckRow
@@ -53,6 +53,7 @@ def parse_materialization(row: Row) -> Materialization:
         planned_id=row.planned_id,
         in_range=bool(row.in_range),
         data_at=_data_at(said),
+        fingerprint=_text(said, FINGERPRINT),
     )
 
 
@@ -98,6 +99,7 @@ def parse_word(row: Row) -> Word:
         outcome=said.get("outcome", ""),
         version=said.get("version", ""),
         until=dt.datetime.fromisoformat(until) if until else None,
+        consumed=said.get("consumed") or {},
     )
 
 
@@ -105,6 +107,12 @@ def observed(row: Row) -> dict[str, Any]:
     """Return the JSON metadata of an observation, by label."""
     event = json.loads(row.body or "{}")
     return _json_metadata(event["dagster_event"]["event_specific_data"]["asset_observation"])
+
+
+def _text(said: Mapping[str, Any], label: str) -> str:
+    """Return a metadata entry that is text; empty where there is none."""
+    found = (entry["entry_data"] for entry in _entries(said) if entry["label"] == label)
+    return str((next(found, None) or {}).get("text") or "")
 
 
 def _data_at(said: Mapping[str, Any]) -> dt.datetime | None:

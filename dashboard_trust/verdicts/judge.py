@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from dashboard_trust.contracts.model import DashboardContract, Input, Period, Promise, Requirement
 from dashboard_trust.evidence.facts import Attempt, CheckResult, Evidence, Materialization, join_versions
-from dashboard_trust.verdicts.standing_words import find_hold, waive
+from dashboard_trust.verdicts.standing_words import find_hold, find_rollback, waive
 from dashboard_trust.verdicts.trace import separate_causes
 from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
 
@@ -46,7 +46,7 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
         version=_version(promise, evidence),
         consumed=tuple(_consumed(promise, unmet, evidence)),
     )
-    unsettled = tuple(_unsettled(promise, verdict, evidence))
+    unsettled = (*_unsettled(promise, verdict, evidence), *_taken_back(promise, verdict, evidence))
     if not unsettled:
         return verdict
     findings = (*unsettled, *causes)
@@ -90,6 +90,14 @@ def _unsettled(promise: Promise, verdict: Verdict, evidence: Evidence) -> Iterat
                 "if it did not, release the dashboard to have it sent again; the next version is sent as always"
             )
             yield Finding(contract.key, promise.partition, None, Outcome.UNAPPROVED, reason, contract.owner, receipt.at)
+
+
+def _taken_back(promise: Promise, verdict: Verdict, evidence: Evidence) -> Iterator[Finding]:
+    contract = promise.contract
+    word = find_rollback(contract.key, promise.partition, dict(verdict.consumed), evidence.words)
+    if word is not None:
+        reason = f"this version was rolled back by {word.by}: {word.reason}"
+        yield Finding(contract.key, promise.partition, None, Outcome.UNAPPROVED, reason, contract.owner, word.at)
 
 
 def _examine(requirement: Requirement, promise: Promise, evidence: Evidence) -> Iterator[Finding]:

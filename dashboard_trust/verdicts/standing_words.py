@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from dashboard_trust.evidence.words import Word
@@ -17,7 +17,7 @@ def find_hold(dashboard: str, partition: str | None, words: Sequence[Word]) -> W
     """
     standing: dict[str | None, Word] = {}
     for word in words:
-        if word.asset != dashboard or word.kind == "waive":
+        if word.asset != dashboard or word.kind not in ("hold", "release"):
             continue
         if word.kind == "hold":
             standing[word.partition] = word
@@ -26,6 +26,21 @@ def find_hold(dashboard: str, partition: str | None, words: Sequence[Word]) -> W
         else:
             standing.pop(word.partition, None)
     return standing.get(None) or standing.get(partition)
+
+
+def find_rollback(
+    dashboard: str, partition: str | None, consumed: Mapping[str, str], words: Sequence[Word]
+) -> Word | None:
+    """Return the rollback that refuses what would be shown now: nothing in it is newer than what was taken back."""
+    standing: Word | None = None
+    for word in words:
+        if word.asset != dashboard or word.partition not in (None, partition):
+            continue
+        if word.kind == "release":
+            standing = None
+        elif word.kind == "roll_back" and word.partition == partition and consumed.items() <= word.consumed.items():
+            standing = word
+    return standing
 
 
 def waive(findings: Iterable[Finding], words: Sequence[Word], as_of: dt.datetime) -> list[Finding]:

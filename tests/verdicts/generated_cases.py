@@ -70,6 +70,8 @@ def build_case(pick: Pick) -> tuple[Promise, Evidence]:
         begin_sending(world, pick)
     if rarely(pick, 3):
         say_words(world, pick)
+    if rarely(pick, 6):
+        take_back(world, pick)
     return world.case()
 
 
@@ -119,6 +121,18 @@ BEGUN: tuple[Callable[[dict[str, str]], dict[str, str]], ...] = (
     lambda shown: {**shown, **dict.fromkeys(list(shown)[-1:], "another version")},
     lambda shown: {f"another {name}": version for name, version in shown.items()},
 )
+
+
+def take_back(world: World, pick: Pick) -> None:
+    """Rollbacks of what would be shown now, or nearly, of this day or another, and releases in between."""
+    shown = dict(naive_judge.judge_naively(*world.case()).consumed)
+    for _ in range(pick([1, 1, 2])):
+        dashboard, partition = pick([*["dash"] * 5, "another"]), pick([*[world.partition] * 4, PAST, None])
+        word = Word("roll_back", dashboard, "ann", PERIOD.end, "wrong", partition, consumed=pick(BEGUN)(shown))
+        world.words.append(word)
+        if rarely(pick, 2):
+            of, lifted = pick([*["dash"] * 5, "another"]), pick([world.partition, None, PAST])
+            world.words.insert(pick([0, len(world.words)]), Word("release", of, "ann", PERIOD.end, "well", lifted))
 
 
 def say_words(world: World, pick: Pick) -> None:

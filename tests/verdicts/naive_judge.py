@@ -93,6 +93,7 @@ def judge_naively(promise, evidence):
     causes, consequences = separate_naively(promise.requirements, found)
     if contract.at_most_once:
         causes += [of_person] * how_many_may_have_arrived(promise, consumed, evidence)
+    causes += [of_person] if is_taken_back(promise, consumed, evidence) else []
     state = readiness([*causes, *consequences], promise, evidence)
     return Answer(
         readiness=state,
@@ -150,6 +151,18 @@ def how_many_may_have_arrived(promise, consumed, evidence):
         if receipt.partition == promise.partition and not receipt.settled and not news:
             number += 1
     return number
+
+
+def is_taken_back(promise, consumed, evidence):
+    """What was rolled back is refused until its inputs change or it is released."""
+    words = [word for word in evidence.words if word.asset == promise.contract.key]
+    for n, word in enumerate(words):
+        if word.kind == "roll_back" and word.partition == promise.partition:
+            news = [name for name, version in consumed if word.consumed.get(name) != version]
+            releases = [later for later in words[n + 1 :] if later.kind == "release"]
+            if not news and not any(release.partition in (None, word.partition) for release in releases):
+                return True
+    return False
 
 
 def what_is_consumed(promise, unmet, evidence):

@@ -126,7 +126,7 @@ def a_newer_version_leaves_what_else_holds(judge, promise, before):
     """All that it may put right is its own place: it may be fresh again, say, or have the days it lacked."""
     for place in before.materializations:
         own = {(r.asset, label(r)) for r in promise.requirements if (r.asset, r.partition) == place}
-        was, now = (judge(promise, replace(known, receipts=())) for known in (before, load_anew(before, place)))
+        was, now = (judge(promise, without_what_news_ends(known)) for known in (before, load_anew(before, place)))
         elsewhere = Counter({about: number for about, number in holding(was).items() if about[:2] not in own})
         assert elsewhere <= holding(now)
 
@@ -140,6 +140,11 @@ def a_newer_version_outdates_whatever_was_built_from_another(judge, promise, bef
                 outdated = (requirement.asset, label(requirement), None, Outcome.OUTDATED)
                 assert holding(now)[outdated] or is_waived(now, requirement)
                 assert now.holds or not requirement.blocks or is_waived(now, requirement)
+
+
+def without_what_news_ends(evidence):
+    """A receipt and a rollback are of the versions they name."""
+    return replace(evidence, receipts=(), words=tuple(word for word in evidence.words if word.kind != "roll_back"))
 
 
 def load_anew(evidence, place):
@@ -184,6 +189,15 @@ def what_may_have_arrived_is_not_sent_again_whole_or_in_part(judge, promise, bef
             assert verdict.holds
 
 
+def what_was_taken_back_is_not_shown_again_whole_or_in_part(judge, promise, before):
+    verdict = judge(promise, before)
+    released = [n for n, word in enumerate(before.words) if word.kind == "release"]
+    for n, word in enumerate(before.words):
+        of_this = (word.kind, word.asset, word.partition) == ("roll_back", promise.contract.key, promise.partition)
+        shown = all(word.consumed.get(name) == version for name, version in verdict.consumed)
+        assert verdict.holds or not (of_this and shown) or any(later > n for later in released)
+
+
 def nothing_missing_is_published_but_by_a_waiver(judge, promise, before):
     verdict = judge(promise, before)
     for requirement in promise.requirements:
@@ -207,6 +221,7 @@ LAWS = (
     what_may_have_arrived_is_not_sent_again_whole_or_in_part,
     nothing_missing_is_published_but_by_a_waiver,
     what_cannot_be_read_is_not_published,
+    what_was_taken_back_is_not_shown_again_whole_or_in_part,
 )
 each_law = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 
@@ -252,6 +267,11 @@ SHOWN_IN_IT = "same = dict(verdict.consumed).items() <= receipt.consumed.items()
         (LAWS[7], SHOWN_IN_IT, "same = dict(verdict.consumed).items() >= receipt.consumed.items()"),
         (LAWS[8], 'Outcome.MISSING, "was never', 'Outcome.WARNED, "was never'),
         (LAWS[9], "if evidence.unreadable:", "if evidence.unreadable and not evidence.materializations:"),
+        (
+            LAWS[10],
+            "dict(verdict.consumed), evidence.words)",
+            '{**dict(verdict.consumed), "more": ""}, evidence.words)',
+        ),
     ],
 )
 def test_a_judge_that_breaks_a_law_is_caught(law, old, new):

@@ -175,7 +175,13 @@ BY_HAND = (
         "what was recorded counts while a part of it is missing",
         ("_newest_version(asked, evidence) == recorded", "_newest_version(asked, evidence) in (None, recorded)"),
     ),
-    (standing_words, "a hold of any dashboard counts", ("word.asset != dashboard or ", "")),
+    (standing_words, "a hold of any dashboard counts", ("word.asset != dashboard or word.kind", "word.kind")),
+    (standing_words, "a rollback of any dashboard counts", ("word.asset != dashboard or word.part", "word.part")),
+    (
+        standing_words,
+        "a rollback is only of the very same inputs",
+        ("consumed.items() <= word.consumed.items()", "consumed == word.consumed"),
+    ),
     (standing_words, "a release of all lifts the hold of all alone", ("standing.clear()", "standing.pop(None, None)")),
     (
         standing_words,
