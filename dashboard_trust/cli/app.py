@@ -11,6 +11,7 @@ from dashboard_trust.cli.answer import complain
 from dashboard_trust.cli.decisions import hold, release, waive
 from dashboard_trust.cli.demo import demo
 from dashboard_trust.cli.explain import explain
+from dashboard_trust.cli.rollback import rollback
 from dashboard_trust.cli.status import status
 from dashboard_trust.errors import DashboardTrustError
 
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, status, explain, hold, release, waive):
+for command in (demo, status, explain, hold, release, waive, rollback):
     app.command()(command)
 
 

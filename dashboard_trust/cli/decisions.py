@@ -54,10 +54,10 @@ def hold(  # noqa: PLR0913, PLR0917 - one argument per option
         from dashboard_trust.enforcement.words import hold as say_hold
 
         gate = _find(project, dashboard, partition)
-        say_hold(project.instance, gate.contract, _name(by), reason, partition)
-        return _done("held", gate, partition, _name(by))
+        say_hold(project.instance, gate.contract, name_of(by), reason, partition)
+        return _done("held", gate, partition, name_of(by))
 
-    _answer(say, Location(home, *_targets(modules, files, workspaces)), as_json, debug)
+    answer_in(say, Location(home, *targets(modules, files, workspaces)), as_json, debug)
 
 
 def release(  # noqa: PLR0913, PLR0917 - one argument per option
@@ -78,10 +78,10 @@ def release(  # noqa: PLR0913, PLR0917 - one argument per option
         from dashboard_trust.enforcement.words import release as say_release
 
         gate = _find(project, dashboard, partition)
-        say_release(project.instance, gate.contract, _name(by), reason, partition)
-        return _done("released", gate, partition, _name(by))
+        say_release(project.instance, gate.contract, name_of(by), reason, partition)
+        return _done("released", gate, partition, name_of(by))
 
-    _answer(say, Location(home, *_targets(modules, files, workspaces)), as_json, debug)
+    answer_in(say, Location(home, *targets(modules, files, workspaces)), as_json, debug)
 
 
 def waive(  # noqa: PLR0913, PLR0917 - one argument per option
@@ -103,16 +103,18 @@ def waive(  # noqa: PLR0913, PLR0917 - one argument per option
         from dashboard_trust.enforcement.words import waive as say_waive
 
         found = _find_finding(project, finding)
-        say_waive(project.instance, found, _name(by), reason, moment)
-        document = {"waived": found.name, "version": found.version, "until": moment.isoformat(), "by": _name(by)}
+        say_waive(project.instance, found, name_of(by), reason, moment)
+        document = {"waived": found.name, "version": found.version, "until": moment.isoformat(), "by": name_of(by)}
         return Answer(
             document, f"{found.name} is waived for version {found.version}, until {moment:%Y-%m-%d %H:%M} UTC."
         )
 
-    _answer(say, Location(home, *_targets(modules, files, workspaces)), as_json, debug)
+    answer_in(say, Location(home, *targets(modules, files, workspaces)), as_json, debug)
 
 
-def _answer(say: Callable[[Project], Answer], location: Location, as_json: bool, debug: bool) -> None:
+def answer_in(say: Callable[[Project], Answer], location: Location, as_json: bool, debug: bool) -> None:
+    """Answer with what ``say`` makes of the project."""
+
     def work() -> Answer:
         with open_project(location) as project:
             return say(project)
@@ -120,9 +122,10 @@ def _answer(say: Callable[[Project], Answer], location: Location, as_json: bool,
     answer(work, as_json=as_json, debug=debug)
 
 
-def _targets(
+def targets(
     modules: list[str] | None, files: list[Path] | None, workspaces: list[Path] | None
 ) -> tuple[tuple[str, ...], tuple[Path, ...], tuple[Path, ...]]:
+    """Return what the options name, as a `Location` takes it."""
     return tuple(modules or ()), tuple(files or ()), tuple(workspaces or ())
 
 
@@ -155,7 +158,8 @@ def _moment(text: str) -> dt.datetime:
     return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
-def _name(by: str | None) -> str:
+def name_of(by: str | None) -> str:
+    """Return who says so: by default the user logged in."""
     return by if by is not None else getpass.getuser()
 
 

@@ -120,11 +120,14 @@ def _answer_with(home: Home, result: DemoResult) -> Answer:
     standing = Standing(result.contract, result.verdict, result.serving)
     page = home.site / "current" / "index.html"
     lines = [Text(f"The page: {page}", no_wrap=True)] if page.exists() else []
-    if not result.published:
+    if result.failure:
+        lines.append(Text(f"Not published: {result.failure}"))
+    elif not result.published:
         lines.append(Text(f"Not published. Why, and what to do: dashboard-trust explain {result.contract.key}"))
     document = {
         **describe(standing),
         "published": result.published,
+        "failure": result.failure,
         "page": str(page) if page.exists() else None,
     }
     return Answer(document, Group(render_standings([standing]), *lines), 0 if result.published else HELD)

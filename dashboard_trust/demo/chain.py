@@ -29,7 +29,7 @@ from dashboard_trust.enforcement.gated_assets import gates
 from dashboard_trust.errors import HomeError, WarehouseBusyError
 from dashboard_trust.publication.swap import repair
 from dashboard_trust.readers.serving import Serving, read_serving
-from dashboard_trust.verdicts.verdict import Verdict
+from dashboard_trust.verdicts.verdict import Outcome, Verdict
 
 Report = Callable[[str], None]
 """Told each stage as it starts, in plain words."""
@@ -42,12 +42,16 @@ LOCK_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What became of one day: its verdict, and whether it is what readers see now."""
+    """What became of one day: its verdict, and whether it is what readers see now.
+
+    ``failure`` says why it was not published though nothing holds it.
+    """
 
     contract: DashboardContract
     verdict: Verdict
     serving: Serving | None
     published: bool
+    failure: str = ""
 
 
 def run_demo(home: Home, as_of: dt.date, report: Report) -> DemoResult:
@@ -69,7 +73,7 @@ class _Chain:
         self.gates = gates(self.definitions)
         self.dashboard = self.gates[DASHBOARD]
         self.days = self._days()
-        self.busy = ""
+        self.busy = self.failure = ""
 
     def run(self) -> DemoResult:
         """Run every stage; a stage that fails leaves it to the next one's gate to hold."""
@@ -84,7 +88,8 @@ class _Chain:
         if self.busy:
             raise WarehouseBusyError(self.busy)
         contract, serving = self.dashboard.contract, read_serving(self.instance, DASHBOARD, None)
-        return DemoResult(contract, verdict, serving, published and not verdict.holds)
+        failure = "" if published or verdict.holds else self.failure
+        return DemoResult(contract, verdict, serving, published and not verdict.holds, failure)
 
     def _days(self) -> list[str]:
         """The two weeks up to the day, and whatever was published before them."""
@@ -98,7 +103,9 @@ class _Chain:
         return [day for day in every if day > start or day in kept]
 
     def _load_arrivals(self) -> None:
-        arrived = [arrival.day for arrival in read_new_arrivals(self.home, self.instance, set(self.days))]
+        new = {arrival.day for arrival in read_new_arrivals(self.home, self.instance, set(self.days))}
+        # What was loaded by a run that was killed before its checks is loaded, and checked, again.
+        arrived = sorted(new | {str(day) for day in self._unsound({CRM.to_user_string()}, Outcome.NOT_RUN)})
         if arrived:
             self.report(f"Loading {_count(arrived, 'CRM file')}")
         for span in self._spans(arrived):
@@ -119,10 +126,13 @@ class _Chain:
         """The guarded steps before the dashboard, by the name of their contract."""
         return {gate.contract.key: gate for gate in self.gates.values() if not gate.is_dashboard}
 
-    def _unsound(self, assets: set[str]) -> set[str | None]:
-        """The days on which one of these assets failed or errored, so that building it anew may help."""
+    def _unsound(self, assets: set[str], *outcomes: Outcome) -> set[str | None]:
+        """The days that one of these assets holds, by any outcome or one of these, so that making it anew may help."""
         found = self._survey(self.dashboard, self.days)
-        return {day for day, s in found.items() if any(f.asset in assets for f in s.verdict.causes)}
+        wanted = outcomes or tuple(Outcome)
+        return {
+            day for day, s in found.items() if any(f.asset in assets and f.outcome in wanted for f in s.verdict.causes)
+        }
 
     def _publish(self) -> bool:
         standings = self._survey(self.dashboard, self.days)
@@ -179,19 +189,21 @@ class _Chain:
             run_config=QUIET,
             raise_on_error=False,
         )
-        self.busy = self.busy or _our_failure(result)
+        failures = _failures(result)
+        self.busy = self.busy or next((words for name, words in failures.items() if name in OUR_FAILURES), "")
+        self.failure = next(reversed(failures.values()), "")
         return result.success
 
 
-def _our_failure(result: dg.ExecuteInProcessResult) -> str:
-    """Return the message of a failure that is ours, not the data's; empty where there is none."""
+def _failures(result: dg.ExecuteInProcessResult) -> dict[str | None, str]:
+    """Return what the errors of a run say, by their class, each before what it was caused by."""
+    found: dict[str | None, str] = {}
     for event in result.all_events:
         error = event.step_failure_data.error if event.is_step_failure else None
         while error is not None:
-            if error.cls_name in OUR_FAILURES:
-                return " ".join(error.message.partition(": ")[2].split())
+            found[error.cls_name] = " ".join(error.message.partition(": ")[2].split())
             error = error.cause
-    return ""
+    return found
 
 
 def _bury_dead_runs(instance: dg.DagsterInstance) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from dashboard_trust.demo.home import Home
 from dashboard_trust.enforcement.automation import request_run, stretches
-from dashboard_trust.enforcement.io_manager import PARTITION_COLUMN
+from dashboard_trust.enforcement.slices import PARTITION_EXPR
 
 KEY = dg.AssetKey(["raw", "crm_opportunities"])
 COLUMNS = ("opportunity_id", "account", "stage", "amount", "updated_at")
@@ -38,7 +38,7 @@ def build_crm_opportunities(partitions: dg.PartitionsDefinition) -> dg.AssetsDef
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="warehouse_io",
-        metadata={PARTITION_COLUMN: "partition_day"},
+        metadata={PARTITION_EXPR: "partition_day"},
         group_name="raw",
         kinds={"file", "pandas", "duckdb"},
         owners=["sales-ops@example.com"],

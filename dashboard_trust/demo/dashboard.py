@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib import resources
-from typing import Any
 
 import dagster as dg
 
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.yaml import read_contracts
 from dashboard_trust.demo.home import Home
-from dashboard_trust.enforcement.gated_assets import confirm, trusted_dashboard
-from dashboard_trust.evidence.names import SECTIONS, SINCE
+from dashboard_trust.enforcement.gated_assets import trusted_dashboard
+from dashboard_trust.errors import WarehouseBusyError
 from dashboard_trust.incidents.deliveries import tell
-from dashboard_trust.publication.swap import Destination, publish
+from dashboard_trust.publication.publisher import Publisher
+from dashboard_trust.publication.states import write_states
+from dashboard_trust.publication.swap import Destination
 from dashboard_trust.publication.tables import PublishedTable
 from dashboard_trust.readers.serving import read_serving
 from dashboard_trust.site.readiness import ReadinessWord, Reason, write_readiness
@@ -25,6 +27,8 @@ from dashboard_trust.verdicts.verdict import Verdict
 KEY = dg.AssetKey(["dashboards", "daily_revenue"])
 REVENUE = PublishedTable("marts.revenue_daily", "published.revenue_daily")
 PIPELINE = PublishedTable("marts.pipeline_daily", "published.pipeline_daily")
+TABLES = {"marts/revenue_daily": REVENUE, "marts/pipeline_daily": PIPELINE}
+SHORT_WAIT = dt.timedelta(seconds=2)
 NOTIFY_VARIABLE = "DASHBOARD_TRUST_NOTIFY"
 
 
@@ -45,8 +49,8 @@ def build_dashboard(contract: DashboardContract, partitions: dg.PartitionsDefini
     """Build the dashboard asset on its two marts."""
     return trusted_dashboard(
         contract,
-        _refresh,
-        deps=["marts/revenue_daily", "marts/pipeline_daily"],
+        Publisher(lambda: destination(Home.from_environment()), TABLES),
+        deps=list(TABLES),
         partitions_def=partitions,
         group_name="dashboards",
         kinds={"dashboard", "duckdb"},
@@ -54,33 +58,10 @@ def build_dashboard(contract: DashboardContract, partitions: dg.PartitionsDefini
     )
 
 
-def _refresh(context: dg.AssetExecutionContext, verdicts: Sequence[Verdict]) -> Mapping[str | None, Mapping[str, Any]]:
-    """Publish the tables and the page for these days; a section that is unmet keeps its last good day."""
-    days = {verdict: dt.date.fromisoformat(str(verdict.partition)) for verdict in verdicts}
-    publication = publish(
-        destination(Home.from_environment()),
-        {
-            REVENUE: list(days.values()),
-            PIPELINE: [day for verdict, day in days.items() if "pipeline" not in verdict.unmet],
-        },
-        dt.datetime.now(dt.UTC),
-        before_commit=lambda: confirm(context, verdicts),
-    )
-    return {
-        verdict.partition: {
-            "release": publication.release,
-            "readiness": str(verdict.readiness),
-            SINCE: publication.published_at.isoformat(),
-            SECTIONS: dg.MetadataValue.json(list(verdict.unmet)),
-        }
-        for verdict in verdicts
-    }
-
-
 def announce(
     home: Home, contract: DashboardContract, instance: dg.DagsterInstance, verdicts: Sequence[Verdict]
 ) -> None:
-    """Write the newest verdict beside the page, and tell the owners what changed."""
+    """Write the newest verdict beside the page, all of them for BI tools, and tell the owners what changed."""
     newest = verdicts[-1]
     serving = read_serving(instance, KEY, None)
     write_readiness(
@@ -98,5 +79,9 @@ def announce(
             serving=serving,
         ),
     )
+    # BI tools read it in the warehouse too; where that is busy, the next evaluation says it.
+    with suppress(WarehouseBusyError), home.warehouse.session("saying how it stands", SHORT_WAIT) as session:
+        since = serving.since if serving else None
+        write_states(session, contract, verdicts, shown_as_of=since, evaluated_at=dt.datetime.now(dt.UTC))
     route = os.environ.get(NOTIFY_VARIABLE)
     tell(instance, verdicts, {contract.key: contract}, {"*": route} if route else {})

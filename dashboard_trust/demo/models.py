@@ -15,10 +15,14 @@ from dashboard_trust.demo.dbt import DbtOutcome, build
 from dashboard_trust.demo.home import Home
 from dashboard_trust.enforcement.automation import inputs_ready
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
+from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.enforcement.gated_assets import trusted
+from dashboard_trust.enforcement.slices import PARTITION_EXPR
 from dashboard_trust.errors import DashboardTrustError
 from dashboard_trust.evidence.names import SLICES
+from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 
+DAY_COLUMN = "report_date"
 UNIQUE_ID = "dagster_dbt/unique_id"
 OWNER = "analytics@example.com"
 STEPS = {"revenue": "+revenue_daily", "pipeline": "+pipeline_daily"}
@@ -46,7 +50,7 @@ class Translator(DagsterDbtTranslator):
             return spec
         ours = (node.get("config", {}).get("meta") or node.get("meta") or {}).get("dashboard_trust", {})
         return spec.replace_attributes(
-            metadata={**spec.metadata, SLICES: ours.get("slices", {})},
+            metadata={**spec.metadata, SLICES: ours.get("slices", {}), PARTITION_EXPR: DAY_COLUMN},
             owners=[OWNER],
             group_name=spec.key.path[0],
             kinds={"dbt", "duckdb"},
@@ -64,7 +68,17 @@ class Translator(DagsterDbtTranslator):
 def build_models(manifest: Path, partitions: dg.PartitionsDefinition) -> dict[str, dg.AssetsDefinition]:
     """Build the step of each section, none of which runs on inputs that are not ready."""
     translator = Translator(partitions)
-    return {name: trusted(_step(name, manifest, partitions, translator)) for name in STEPS}
+    steps = {name: _step(name, manifest, partitions, translator) for name in STEPS}
+    return {name: trusted(fingerprinted(step, _warehouse, _marts(step))) for name, step in steps.items()}
+
+
+def _warehouse() -> DuckDBWarehouse:
+    return Home.from_environment().warehouse
+
+
+def _marts(step: dg.AssetsDefinition) -> dict[str, str]:
+    """Return what is published: staging models are views of the raw tables."""
+    return {key.to_user_string(): ".".join(key.path) for key in step.keys if key.path[0] == "marts"}
 
 
 def _step(
@@ -83,9 +97,12 @@ def _step(
         keys = {n["name"]: translator.get_asset_key(n) for n in nodes.values() if n["resource_type"] == "model"}
         days = list(context.partition_keys)
         names = [name for name, key in keys.items() if key in context.selected_asset_keys]
-        built = build(Home.from_environment(), names, dt.date.fromisoformat(days[0]), dt.date.fromisoformat(days[-1]))
-        for name in built.built:
-            yield dg.MaterializeResult(asset_key=keys[name])
+        home = Home.from_environment()
+        # Under one lock, so that what is fingerprinted is what the tests looked at.
+        with home.warehouse.lock(f"building {', '.join(names)}"):
+            built = build(home, names, dt.date.fromisoformat(days[0]), dt.date.fromisoformat(days[-1]))
+            for name in built.built:
+                yield dg.MaterializeResult(asset_key=keys[name])
         checks = _checks(context.assets_def)
         results = {checks[test]: _results(outcomes) for test, outcomes in built.tests.items() if test in checks}
         ran = {key: found for key, found in results.items() if found and key in context.selected_asset_check_keys}

@@ -9,16 +9,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
+from sqlglot import exp
 
 from dashboard_trust.errors import PublicationError
 from dashboard_trust.site.banner import render_frame
-from dashboard_trust.warehouses.columns import read_columns
-
-if TYPE_CHECKING:
-    import duckdb
+from dashboard_trust.warehouses.session import Session, table
 
 TITLE = "Daily revenue"
 SHOWN_DAYS = 14
@@ -46,21 +44,21 @@ class PipelineStage:
     amount: Decimal
 
 
-def render_page(connection: duckdb.DuckDBPyConnection, dashboard: str = "dashboards/daily_revenue") -> str:
+def render_page(session: Session, dashboard: str = "dashboards/daily_revenue") -> str:
     """Return the page for the newest published day, in one HTML file; the same tables, the same bytes.
 
     Args:
-        connection: An open connection; in a transaction it shows what is about to be published.
+        session: An open session; in a transaction it shows what is about to be published.
         dashboard: The key of the dashboard's entry in ``readiness.js``.
 
     Raises:
         PublicationError: No revenue has been published.
     """
-    revenue = _read_revenue(connection)
+    revenue = _read_revenue(session)
     if not revenue:
         raise PublicationError("published.revenue_daily holds no day. Publish one before its page is made.")
     newest = revenue[-1]
-    pipeline_day, stages = _read_pipeline(connection, newest.day)
+    pipeline_day, stages = _read_pipeline(session, newest.day)
     body = _template().render(
         newest=newest,
         change=_change(revenue),
@@ -75,25 +73,25 @@ def render_page(connection: duckdb.DuckDBPyConnection, dashboard: str = "dashboa
     )
 
 
-def _read_revenue(connection: duckdb.DuckDBPyConnection) -> list[RevenueDay]:
-    if read_columns(connection, "published.revenue_daily") is None:
+def _read_revenue(session: Session) -> list[RevenueDay]:
+    if session.columns("published.revenue_daily") is None:
         return []
-    rows = connection.execute(
-        "SELECT report_date, gross_revenue, refunds, net_revenue, orders FROM published.revenue_daily"
-        " ORDER BY report_date DESC LIMIT ?",
-        [SHOWN_DAYS],
-    ).fetchall()
+    columns = ("report_date", "gross_revenue", "refunds", "net_revenue", "orders")
+    newest = exp.select(*columns).from_(table("published.revenue_daily")).order_by("report_date DESC")
+    rows = session.query(newest.limit(SHOWN_DAYS))
     return [RevenueDay(*row) for row in reversed(rows)]
 
 
-def _read_pipeline(connection: duckdb.DuckDBPyConnection, shown: date) -> tuple[date | None, list[PipelineStage]]:
-    if read_columns(connection, "published.pipeline_daily") is None:
+def _read_pipeline(session: Session, shown: date) -> tuple[date | None, list[PipelineStage]]:
+    if session.columns("published.pipeline_daily") is None:
         return None, []
-    rows = connection.execute(
-        "SELECT report_date, stage, opportunities, amount FROM published.pipeline_daily WHERE report_date ="
-        " (SELECT max(report_date) FROM published.pipeline_daily WHERE report_date <= ?)",
-        [shown],
-    ).fetchall()
+    pipeline, day = table("published.pipeline_daily"), exp.column("report_date")
+    newest = (
+        exp.select(exp.Max(this=day)).from_(pipeline).where(day <= exp.cast(exp.convert(shown.isoformat()), "DATE"))
+    )
+    rows = session.query(
+        exp.select("report_date", "stage", "opportunities", "amount").from_(pipeline).where(day.eq(newest.subquery()))
+    )
     stages = [PipelineStage(*row[1:]) for row in rows]
     return (rows[0][0] if rows else None), sorted(stages, key=_stage_order)
 

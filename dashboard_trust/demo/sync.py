@@ -90,10 +90,10 @@ def _schema(columns: tuple[str, ...]) -> dict[str, object]:
 def _result(name: str, report: StreamReport, loaded: StreamLoad, attempts: int) -> dg.MaterializeResult[None]:
     time_column = STREAMS[name][1]
     sliced = time_column is not None and time_column in loaded.columns
-    days = {day: str(fingerprint) for day, fingerprint in loaded.days.items()}
+    days = {day: fingerprint.version for day, fingerprint in loaded.days.items()}
     return dg.MaterializeResult(
         asset_key=dg.AssetKey(["raw", name]),
-        data_version=dg.DataVersion(str(loaded.fingerprint)),
+        data_version=dg.DataVersion(loaded.fingerprint.version),
         metadata={
             "dagster/row_count": loaded.rows,
             "records_emitted": report.emitted,

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from filelock import FileLock
 
 from dashboard_trust.demo.chain import DemoResult, run_demo
 from dashboard_trust.demo.definitions import build_definitions
@@ -160,7 +161,7 @@ class Demo:
         return {
             "revenue": self.table("published.revenue_daily"),
             "pipeline": self.table("published.pipeline_daily"),
-            "log": self.table("trust.publish_log"),
+            "log": self.table("trust.publications"),
             "current": (self.home.site / "current").readlink(),
             **{str(path): path.read_bytes() for path in releases.rglob("*") if path.is_file()},
         }
@@ -198,16 +199,24 @@ def run_command(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory) -> Path:
-    """A home whose two weeks are published. Never change it: copy it."""
-    home = Home(tmp_path_factory.mktemp("demo") / "prepared")
-    with pytest.MonkeyPatch.context() as patch:
-        use(home, patch)
-        home.create()
-        prepare(home, DAY)
-        result = run_demo(home, DAY, lambda stage: None)
-    assert result.published
+def original(tmp_path_factory) -> Path:
+    """A home whose two weeks are published: made once for all the processes that run tests."""
+    own = tmp_path_factory.getbasetemp()
+    home = Home((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "original")
+    with FileLock(f"{home.path}.lock"), pytest.MonkeyPatch.context() as patch:
+        if not home.path.with_suffix(".done").exists():
+            use(home, patch)
+            home.create()
+            prepare(home, DAY)
+            assert run_demo(home, DAY, lambda stage: None).published
+            home.path.with_suffix(".done").touch()
     return home.path
+
+
+@pytest.fixture(scope="session")
+def prepared(original, tmp_path_factory) -> Path:
+    """A copy of it for the tests of this process. Never change it: copy it."""
+    return shutil.copytree(original, tmp_path_factory.mktemp("demo") / "prepared", symlinks=True)
 
 
 @pytest.fixture

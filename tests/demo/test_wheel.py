@@ -64,6 +64,7 @@ def words(told: str) -> str:
     return " ".join(told.split())
 
 
+@pytest.mark.long
 def test_with_every_default_it_publishes_and_then_waits_for_the_end_of_the_present_day(wheel, new_home):
     folder = new_home.home.path
     folder.mkdir()

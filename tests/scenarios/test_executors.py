@@ -111,7 +111,7 @@ class Project:
             return [], 0
         shown = self._query("SELECT * FROM published.sales ORDER BY ALL")
         assert page.read_text() == str(shown)
-        return self.rows(), self._query("SELECT count(*) FROM trust.publish_log")[0][0]
+        return self.rows(), self._query("SELECT count(*) FROM trust.publications")[0][0]
 
     def _query(self, statement):
         with DuckDBWarehouse(self.folder / "warehouse.duckdb").connect("test") as connection:
@@ -351,6 +351,7 @@ def test_a_run_that_is_killed_whole_holds_as_pending_and_the_next_run_of_everyth
 # Runs in a queue
 
 
+@pytest.mark.long
 @on_both
 def test_of_four_runs_out_of_the_queue_the_two_of_the_bad_day_are_held_the_two_of_the_good_one_right(project):
     """Those of the good day refresh at the same time: each goes on only when the other has passed its gate too."""

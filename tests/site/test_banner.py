@@ -11,7 +11,7 @@ from dashboard_trust.demo.page import render_page
 from dashboard_trust.publication.releases import point_current, write_release
 from dashboard_trust.site.readiness import ReadinessWord, Reason, write_readiness
 from dashboard_trust.verdicts.verdict import Readiness
-from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
+from dashboard_trust.warehouses.duckdb import DuckDBSession, DuckDBWarehouse
 
 pytestmark = pytest.mark.browser
 
@@ -58,7 +58,7 @@ def page_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
             " ('lead', 31, 120000.00::DECIMAL(18,2)), ('qualified', 18, 95000), ('proposal', 9, 61000),"
             " ('negotiation', 4, 38000), ('won', 6, 44000)) AS stages(stage, opportunities, amount)"
         )
-        return render_page(connection).encode()
+        return render_page(DuckDBSession(connection)).encode()
 
 
 @pytest.fixture

@@ -11,12 +11,16 @@ import time
 from pathlib import Path
 
 import dagster as dg
+from sqlglot import exp
 
 from dashboard_trust.contracts.model import DashboardContract
+from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.enforcement.gated_assets import confirm, trust, trusted_dashboard
+from dashboard_trust.publication.checked import read_checked
 from dashboard_trust.publication.swap import Destination, publish
 from dashboard_trust.publication.tables import PublishedTable
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
+from dashboard_trust.warehouses.session import column, table
 
 HERE = Path(__file__).parent
 PLAN = HERE / "plan.json"
@@ -47,8 +51,9 @@ def wait_until(look, what):
         time.sleep(0.05)
 
 
-def render(connection):
-    return str(connection.execute("SELECT * FROM published.sales ORDER BY ALL").fetchall())
+def render(session):
+    rows = exp.select("report_date", "amount").from_(table("published.sales")).order_by("report_date", "amount")
+    return str(session.query(rows))
 
 
 @dg.asset(**BY_DAY)
@@ -57,7 +62,7 @@ def raw():
     return dg.MaterializeResult()
 
 
-@dg.asset(**BY_DAY, deps=["raw"])
+@dg.asset(**BY_DAY, deps=["raw"], metadata={"partition_expr": "report_date"})
 def mart(context):
     happen("mart")
     with WAREHOUSE.connect("building the mart") as connection:
@@ -96,10 +101,12 @@ def refresh(context, verdicts):
     if plan("together"):
         (HERE / f"{context.run.run_id}.arrived").touch()
         wait_until(lambda: len(list(HERE.glob("*.arrived"))) >= plan("together"), "the other runs came as far")
-    days = [dt.date.fromisoformat(verdict.partition) for verdict in verdicts]
+    days = (verdict.partition for verdict in verdicts)
+    slices = {SALES: {day: column("report_date").eq(exp.cast(exp.convert(day), "DATE")) for day in days}}
     publish(
         Destination("dash", WAREHOUSE, HERE / "site", render),
-        {SALES: days},
+        slices,
+        read_checked(context.instance, slices, {"marts.sales": dg.AssetKey("mart")}),
         dt.datetime.now(dt.UTC),
         before_commit=lambda: confirm(context, verdicts),
         after_commit=lambda: happen("committed"),
@@ -116,7 +123,7 @@ here = dg.in_process_executor
 everything = dg.AssetSelection.assets("raw", "mart", "dash", *(["aside"] if plan("aside") else []))
 defs = trust(
     dg.Definitions(
-        [raw, mart, aside, dash],
+        [raw, fingerprinted(mart, lambda: WAREHOUSE, {"mart": "marts.sales"}), aside, dash],
         asset_checks=[unique],
         jobs=[
             dg.define_asset_job("multiprocess", everything, executor_def=forked),
