@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/dashboard-trust demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not faker and not soak"
+	$(BIN)/pytest --numprocesses 3 --dist loadfile -m "not long and not faker and not soak and not fakesnow and not snowflake"
 
 ui: $(VENV)/.installed
 	$(BIN)/dashboard-trust demo --prepare
@@ -26,7 +26,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/deptry .
 
 soak: $(VENV)/.installed-dev
-	$(BIN)/pytest -m "soak or faker"
+	$(BIN)/pytest -m "soak or long or faker"
 
 clean:
 	rm -rf $(VENV) build dist

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(600)]
 CHECK = "/assets/dashboards/daily_revenue?view=checks&checkDetail=upstream_ready"
 CHAIN = {
     **dict.fromkeys(["payments", "orders", "refunds", "crm_opportunities"], 2),  # as raw/… and as staging/…

@@ -127,6 +127,7 @@ def test_dg_lists_it(project):
     assert "dashboard_trust.components.TrustedDashboard" in said
 
 
+@pytest.mark.long
 def test_dg_scaffolds_and_checks_it(project):
     code, said = project.dg("scaffold", "defs", "dashboard_trust.components.TrustedDashboard", "sales")
     file = project.folder / "src" / project.package / "defs" / "sales" / "defs.yaml"
