@@ -7,10 +7,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from dashboard_trust.errors import (
     CommitUnknownError,
@@ -20,10 +19,11 @@ from dashboard_trust.errors import (
     WriteRefusedError,
 )
 from dashboard_trust.warehouses.column_types import refuse_unknown
+from dashboard_trust.warehouses.postgres_dialect import day_of
 from dashboard_trust.warehouses.postgres_errors import LOCK_TIMEOUT, ROLLED_BACK, address, not_connected, reason
 from dashboard_trust.warehouses.postgres_types import is_native, to_postgres_type, to_read, to_written
 from dashboard_trust.warehouses.session import column as to_column
-from dashboard_trust.warehouses.session import create_schema, function
+from dashboard_trust.warehouses.session import create_table, fill, function, make_table
 from dashboard_trust.warehouses.session import table as to_table
 
 if TYPE_CHECKING:
@@ -49,19 +49,6 @@ SETTINGS = {
     "tcp_keepalives_count": "3",
 }
 """What text, days and names depend on, whatever the server, the database or the role say."""
-
-# A day, and perhaps a time with or without an offset: less than Postgres takes ("now", "yesterday").
-MOMENT = (
-    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    "([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?( ?(Z|UTC|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?))?)?$"
-)
-DAY_OF_TEXT = f"""
-    CASE WHEN NOT given ~ '{MOMENT}' OR LEFT(given, 4) = '0000' THEN ''
-    WHEN CAST(SUBSTRING(given, 9, 2) AS INT) > EXTRACT(DAY FROM
-        CAST(LEFT(given, 7) || '-01' AS DATE) + INTERVAL '1 month' - INTERVAL '1 day') THEN ''
-    ELSE TO_CHAR(CAST(given AS TIMESTAMPTZ) AT TIME ZONE 'UTC', 'YYYY-MM-DD') END
-"""
-DAY_OF_MOMENT = "CASE WHEN ISFINITE(given) THEN TO_CHAR(given, 'YYYY-MM-DD') ELSE '' END"
 
 COLUMNS = """
     SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute
@@ -126,7 +113,7 @@ class PostgresSession:
     def columns(self, table: str) -> dict[str, str] | None:
         """See `Session.columns`."""
         name = _name(table)
-        query = _filled(COLUMNS, schema_name=exp.convert(name.db), table_name=exp.convert(name.name))
+        query = fill(COLUMNS, self.dialect, schema_name=exp.convert(name.db), table_name=exp.convert(name.name))
         return {str(column): str(kind) for column, kind in self.query(query)} or None
 
     def changed_at(self, table: str) -> None:
@@ -141,20 +128,7 @@ class PostgresSession:
         """See `Session.create`."""
         name, types = _name(table), self.types(schema)
         refuse_unknown(table, types)
-        columns = [
-            exp.ColumnDef(this=to_column(c).this, kind=exp.DataType.build(kind, dialect=self.dialect))
-            for c, kind in types.items()
-        ]
-        try:
-            # It needs a grant of its own, even where the schema is there.
-            known = exp.select("1").from_("pg_catalog.pg_namespace").where(exp.column("nspname").eq(name.db))
-            if not self.query(known):
-                self.query(create_schema(name.db))
-            self.query(exp.Create(this=exp.Schema(this=name, expressions=columns), kind="TABLE", exists=True))
-        except WarehouseError:
-            # Of two that make it at once, one is refused, and both have it.
-            if self.columns(table) is None:
-                raise
+        make_table(self, name.sql("duckdb"), create_table(name, types, self.dialect))
 
     def stage(self, data: pa.Table) -> pa.Table:
         """See `Session.stage`."""
@@ -194,13 +168,7 @@ class PostgresSession:
 
     def day(self, column: str, kind: str) -> exp.Expr:
         """See `Session.day`."""
-        name: exp.Expr = to_column(column)
-        if kind != "date" and not kind.startswith("timestamp"):
-            text = function("COALESCE", exp.cast(name, "TEXT"), exp.convert(""))
-            return _filled(DAY_OF_TEXT, given=function("BTRIM", text))
-        if kind.endswith("with time zone"):
-            name = exp.AtTimeZone(this=name, zone=exp.convert("UTC"))
-        return _filled(DAY_OF_MOMENT, given=name)
+        return day_of(to_column(column), kind)
 
     def row_hash(self, columns: Mapping[str, str]) -> exp.Expr:
         """See `Session.row_hash`."""
@@ -290,7 +258,7 @@ class PostgresWarehouse:
         rows: list[tuple[Any, ...]] = []
         with suppress(WarehouseError), self.session("looking who holds a lock") as session:
             texts = exp.Tuple(expressions=[exp.convert(name) for name in names])
-            rows = session.query(_filled(HOLDERS, ours=exp.convert(pid), names=texts)) if names else []
+            rows = session.query(fill(HOLDERS, session.dialect, ours=exp.convert(pid), names=texts)) if names else []
         holder, name = "another process", " and ".join(names)
         if rows:
             holder = f"process {rows[0][0]} ({rows[0][1] or 'without a name'}, user {rows[0][2]})"
@@ -336,17 +304,3 @@ def _application(purpose: str) -> str:
     """What others see in pg_stat_activity, which has room for so many plain characters."""
     text = purpose.encode("ascii", "replace").decode()
     return text if len(text) <= NAME_BYTES else text[: NAME_BYTES - 3] + "..."
-
-
-@cache
-def _parsed(sql: str) -> exp.Expr:
-    return parse_one(sql, dialect="postgres")
-
-
-def _filled(sql: str, **values: exp.Expr) -> exp.Expr:
-    """Return a statement with each of these put in for the column of that name."""
-
-    def fill(node: exp.Expr) -> exp.Expr:
-        return values[node.name].copy() if isinstance(node, exp.Column) and node.name in values else node
-
-    return _parsed(sql).transform(fill)

@@ -10,25 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from dashboard_trust.errors import CommitUnknownError, WarehouseBusyError, WarehouseError, WriteRefusedError
 from dashboard_trust.warehouses.column_types import compare_columns
+from dashboard_trust.warehouses.fences import FENCES, Place, hold_fences, make_fences, move_fences, read_fences
 from dashboard_trust.warehouses.fingerprints import Fingerprint, measures, read_shape
 from dashboard_trust.warehouses.parts import any_of, count_parts
-from dashboard_trust.warehouses.session import Session, Warehouse, create_schema, table
+from dashboard_trust.warehouses.session import Session, Warehouse, table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 WHOLE = ""
 """The name of a table's one part where it has no partitions."""
-FENCES = "trust.fences"
-FENCE_COLUMNS = ("table_name", "slice", "token", "write_id", "written_by")
-CREATE_FENCES = f"""
-    CREATE TABLE IF NOT EXISTS {FENCES}
-    (table_name TEXT, slice TEXT, token BIGINT, write_id TEXT, written_by TEXT, PRIMARY KEY (table_name, slice))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +37,11 @@ class Slice:
     def names(self) -> list[str]:
         """The partitions, in one order for every writer."""
         return sorted(self.parts) or [WHOLE]
+
+    @property
+    def places(self) -> list[Place]:
+        """What its fences stand at."""
+        return [(self.table, name) for name in self.names]
 
     @property
     def where(self) -> exp.Expr | None:
@@ -101,8 +101,9 @@ class NoAudit:
 def draw_ticket(warehouse: Warehouse, what: Slice, write_id: str, by: str) -> Ticket:
     """Remember who wrote a slice last, before its new rows are made."""
     with warehouse.session(f"beginning to write {what}") as session:
-        _prepare_fences(session, what)
-        return Ticket(what, write_id, by, {fence.name: fence.token for fence in _read_fences(session, what)})
+        make_fences(session, what.places)
+        fences = read_fences(session, what.places)
+        return Ticket(what, write_id, by, {part: fence.token for (_, part), fence in fences.items()})
 
 
 def replace_slice(  # noqa: PLR0913  # what is accepted is said by name
@@ -128,7 +129,7 @@ def replace_slice(  # noqa: PLR0913  # what is accepted is said by name
             _prepare_table(session, what, data.schema, accept_new_columns)
             rows = session.stage(data)
             with session.transaction():
-                _hold_fences(session, what)
+                hold_fences(session, what.places)
                 if _is_ours(session, ticket):
                     return _measure(session, what, NoAudit(), repeated=True)
                 _take_fences(session, ticket)
@@ -148,7 +149,7 @@ def _look_up(warehouse: Warehouse, ticket: Ticket, unknown: CommitUnknownError) 
     try:
         with warehouse.session(f"looking whether {ticket.slice} was written") as session, session.transaction():
             # A commit that is still on its way holds them: this waits until it has arrived, or cannot any more.
-            _hold_fences(session, ticket.slice)
+            hold_fences(session, ticket.slice.places)
             if _is_ours(session, ticket):
                 return _measure(session, ticket.slice, NoAudit(), repeated=True)
     except WarehouseBusyError as error:
@@ -211,73 +212,21 @@ def _refuse_strangers(what: Slice, written: Written, rows: int) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Fence:
-    name: str
-    token: int
-    write_id: str
-    by: str
-
-
-def _prepare_fences(session: Session, what: Slice) -> None:
-    """Make the fences that are missing. Another writer may be at the same: of two, one is refused, and both have it."""
-    refused: list[WarehouseError] = []
-
-    def ask(statement: exp.Expr) -> None:
-        try:
-            session.query(statement)
-        except WarehouseError as error:
-            refused.append(error)
-
-    if session.columns(FENCES) is None:
-        ask(create_schema("trust"))
-        ask(parse_one(CREATE_FENCES, dialect="duckdb"))
-        if refused and session.columns(FENCES) is None:
-            raise refused[0]
-    known = {fence.name for fence in _read_fences(session, what)}
-    for name in (name for name in what.names if name not in known):
-        row = exp.Tuple(expressions=[exp.convert(value) for value in (what.table, name, 0, "", "")])
-        ask(exp.insert(exp.values([row]), table(FENCES), columns=FENCE_COLUMNS))
-    if refused and len(_read_fences(session, what)) < len(what.names):
-        raise refused[-1]
-
-
-def _hold_fences(session: Session, what: Slice) -> None:
-    """Keep every other writer out until the end of the transaction, having waited for the one that is in.
-
-    One by one, in one order, so that no two writers wait for each other.
-    """
-    for name in what.names:
-        session.query(exp.update(table(FENCES), {"token": exp.column("token")}, where=_of(what, [name])))
-
-
 def _take_fences(session: Session, ticket: Ticket) -> None:
     """Move the fences on, unless somebody did since the ticket was drawn."""
     what = ticket.slice
-    found = _read_fences(session, what)
-    others = [fence for fence in found if fence.token != ticket.tokens.get(fence.name)]
+    found = read_fences(session, what.places)
+    others = {part: fence for (_, part), fence in sorted(found.items()) if fence.token != ticket.tokens.get(part)}
     if others:
         raise WriteRefusedError(
-            f"{what.table} ({', '.join(fence.name for fence in others)}) was written by {others[0].by} while this "
+            f"{what.table} ({', '.join(others)}) was written by {next(iter(others.values())).by} while this "
             "write was being made; nothing of this one was kept. Run it again if its data is the newer."
         )
-    if len(found) != len(what.names):
+    if len(found) != len(what.places):
         raise WarehouseError(f"{what}: {FENCES} lost its rows; nothing was written. Run it again.")
-    moved: dict[str, object] = {"token": exp.column("token") + 1, "write_id": ticket.write_id, "written_by": ticket.by}
-    session.query(exp.update(table(FENCES), moved, where=_of(what, what.names)))
+    move_fences(session, what.places, ticket.by, write_id=ticket.write_id)
 
 
 def _is_ours(session: Session, ticket: Ticket) -> bool:
-    found = {fence.name: fence.write_id for fence in _read_fences(session, ticket.slice)}
-    return found == dict.fromkeys(ticket.slice.names, ticket.write_id)
-
-
-def _read_fences(session: Session, what: Slice) -> list[_Fence]:
-    query = exp.select("slice", "token", "write_id", "written_by").from_(table(FENCES)).where(_of(what, what.names))
-    rows = [_Fence(str(name), int(token), str(write_id), str(by)) for name, token, write_id, by in session.query(query)]
-    # Of two rows, which an engine that does not enforce keys may have, the higher one tells: both are moved together.
-    return list({fence.name: fence for fence in sorted(rows, key=lambda fence: fence.token)}.values())
-
-
-def _of(what: Slice, names: Sequence[str]) -> exp.Expr:
-    return exp.and_(exp.column("table_name").eq(what.table), exp.column("slice").isin(*names))
+    found = {place: fence.write_id for place, fence in read_fences(session, ticket.slice.places).items()}
+    return found == dict.fromkeys(ticket.slice.places, ticket.write_id)

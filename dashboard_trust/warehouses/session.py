@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlglot import exp, parse_one
@@ -121,6 +122,14 @@ def create_schema(name: str) -> exp.Create:
     return exp.Create(this=exp.table_("", db=name, quoted=True), kind="SCHEMA", exists=True)
 
 
+def create_table(name: exp.Table, types: Mapping[str, str], dialect: str) -> exp.Create:
+    """Return the statement that makes a table with these columns (the engine's types by name) where it is missing."""
+    columns = [
+        exp.ColumnDef(this=column(c).this, kind=exp.DataType.build(kind, dialect=dialect)) for c, kind in types.items()
+    ]
+    return exp.Create(this=exp.Schema(this=name, expressions=columns), kind="TABLE", exists=True)
+
+
 def make_table(session: Session, name: str, create: exp.Expr) -> None:
     """Create a table, and its database schema if missing; where another is at the same, both have it.
 
@@ -146,6 +155,21 @@ def drop_table(name: str) -> exp.Expr:
 def function(name: str, *arguments: exp.Expr) -> exp.Expr:
     """Return a call of one of the engine's own functions."""
     return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def fill(sql: str, dialect: str, **values: exp.Expr) -> exp.Expr:
+    """Return SQL of an engine with each of these put in for the column of that name."""
+
+    def put_in(node: exp.Expr) -> exp.Expr:
+        given = values.get(node.name.lower()) if isinstance(node, exp.Column) else None
+        return node if given is None else given.copy()
+
+    return _parsed(sql, dialect).transform(put_in)
+
+
+@cache
+def _parsed(sql: str, dialect: str) -> exp.Expr:
+    return parse_one(sql, dialect=dialect)
 
 
 def either(conditions: Sequence[exp.Expr]) -> exp.Expr:

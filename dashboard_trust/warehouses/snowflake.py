@@ -20,7 +20,7 @@ from dashboard_trust.errors import (
 )
 from dashboard_trust.warehouses.column_types import NULLS, refuse_unknown
 from dashboard_trust.warehouses.session import column as to_column
-from dashboard_trust.warehouses.session import function, make_table
+from dashboard_trust.warehouses.session import create_table, function, make_table
 from dashboard_trust.warehouses.session import table as to_table
 from dashboard_trust.warehouses.snowflake_dialect import DML, day_of, find_place, folds, rewrite
 from dashboard_trust.warehouses.snowflake_errors import is_lock_wait, reason
@@ -127,12 +127,7 @@ class SnowflakeSession:
         """See `Session.create`; the table gets its name as it is written, in no other case."""
         types = self.types(schema)
         refuse_unknown(table, types)
-        columns = [
-            exp.ColumnDef(this=to_column(c).this, kind=exp.DataType.build(kind, dialect=self.dialect))
-            for c, kind in types.items()
-        ]
-        create = exp.Schema(this=to_table(table), expressions=columns)
-        make_table(self, table, exp.Create(this=create, kind="TABLE", exists=True))
+        make_table(self, table, create_table(to_table(table), types, self.dialect))
 
     def stage(self, data: pa.Table) -> str:
         """See `Session.stage`: into a table of its own, that is dropped with the session."""

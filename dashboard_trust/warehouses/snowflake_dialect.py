@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from dashboard_trust.errors import InvalidInputError
-from dashboard_trust.warehouses.session import function
+from dashboard_trust.warehouses.session import fill, function
 
 OURS = ("trust", "trust_history", "trust_rejected", "trust_staging")
 # As Snowflake reads it without quotes: then it is the same name in capitals.
@@ -39,7 +39,7 @@ def rewrite(statement: exp.Expr, place: Callable[[exp.Table], tuple[str, str]]) 
                 return function("ARRAY_CONSTRUCT", *(function("TO_VARIANT", value) for value in node.expressions))
             case exp.Cast(this=exp.Cast() as moment) if _is(node, "DATE") and _is(moment, "TIMESTAMPTZ"):
                 # Its own cast takes the day at the moment's offset.
-                return exp.cast(_filled(IN_UTC, moment), "DATE")
+                return exp.cast(fill(IN_UTC, "snowflake", given=moment), "DATE")
             case exp.Cast(this=exp.Literal() as text) if _is(node, "TIMESTAMPTZ") and text.name.endswith("+00"):
                 # With minutes it is among the forms that it reads unasked.
                 return exp.cast(exp.convert(f"{text.name[:-3]} +00:00"), "TIMESTAMPTZ")
@@ -51,10 +51,11 @@ def rewrite(statement: exp.Expr, place: Callable[[exp.Table], tuple[str, str]]) 
 def day_of(name: exp.Expr, kind: str) -> exp.Expr:
     """Return the UTC day of a column of this type as text, or nothing where no time can be read."""
     if kind.startswith(("TIMESTAMP_TZ", "TIMESTAMP_LTZ")):
-        return _filled(DAY_OF_MOMENT, _filled(IN_UTC, name))
+        return fill(DAY_OF_MOMENT, "snowflake", given=fill(IN_UTC, "snowflake", given=name))
     if kind == "DATE" or kind.startswith("TIMESTAMP_NTZ"):
-        return _filled(DAY_OF_MOMENT, name)
-    return _filled(DAY_OF_TEXT, function("TRIM", exp.func("COALESCE", exp.cast(name, "TEXT"), exp.convert(""))))
+        return fill(DAY_OF_MOMENT, "snowflake", given=name)
+    text = function("TRIM", exp.func("COALESCE", exp.cast(name, "TEXT"), exp.convert("")))
+    return fill(DAY_OF_TEXT, "snowflake", given=text)
 
 
 def find_place(named: tuple[str, str], there: set[tuple[str, str]]) -> tuple[str, str] | None:
@@ -78,12 +79,3 @@ def folds(named: tuple[str, str]) -> bool:
 
 def _is(cast: exp.Cast, kind: str) -> bool:
     return cast.to.sql("duckdb") == kind
-
-
-def _filled(sql: str, given: exp.Expr) -> exp.Expr:
-    """Return a statement with ``given`` put in for the column of that name."""
-
-    def fill(node: exp.Expr) -> exp.Expr:
-        return given.copy() if isinstance(node, exp.Column) and node.name.lower() == "given" else node
-
-    return parse_one(sql, dialect="snowflake").transform(fill)
