@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from dashboard_trust.contracts.entries import Entry, compose
 from dashboard_trust.contracts.model import DashboardContract, RequiredAsset
-from dashboard_trust.contracts.yaml import CONTRACT, OWNER
+from dashboard_trust.contracts.scalars import OWNER
+from dashboard_trust.contracts.yaml import CONTRACT
 from dashboard_trust.errors import ContractError, nearest
 
 ASSETS = ("model", "seed", "snapshot", "source")

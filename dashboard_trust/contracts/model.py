@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.errors import ContractError
 
 NOTHING: Mapping[str, dt.timedelta] = MappingProxyType({})
@@ -93,6 +94,7 @@ class DashboardContract:
         at_most_once: The step sends something that its receiver cannot tell from a repetition: it is sent
             once per version of its inputs, and where nobody knows whether it arrived, a person decides.
         message: What business users read while it is held.
+        tables: The rules of tables it stands on; each rule becomes an asset check.
     """
 
     key: str
@@ -110,6 +112,7 @@ class DashboardContract:
     accept_reported: bool = False
     at_most_once: bool = False
     message: str = ""
+    tables: tuple[TableRules, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a contract that names nobody, or that requires nothing."""

@@ -21,11 +21,11 @@ from dashboard_trust.contracts.model import (
     RequiredAsset,
     Section,
 )
-from dashboard_trust.errors import ContractError, nearest
+from dashboard_trust.contracts.rules_yaml import read_tables
+from dashboard_trust.contracts.scalars import read_asset, read_boolean, read_hours, read_owner, read_word
+from dashboard_trust.errors import ContractError
 
 LARGEST_FILE = 500_000  # bytes; a contract is about a thousand
-LONGEST_WINDOW = 24 * 366 * 10.0  # hours; longer ones are mistyped
-OWNER = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|team:.+")
 
 
 def read_contracts(path: str | Path) -> tuple[DashboardContract, ...]:
@@ -74,20 +74,6 @@ def _contract(entry: Entry) -> DashboardContract:
     return entry.build(DashboardContract, CONTRACT, required=("key", "owner"))
 
 
-def _owner(entry: Entry) -> str:
-    owner = entry.text()
-    if not OWNER.fullmatch(owner):
-        raise entry.error(f"{owner!r} is neither an e-mail address nor team:name")
-    return owner
-
-
-def _asset(entry: Entry) -> str:
-    key = entry.text()
-    if not all(part.strip() == part and part for part in key.split("/")):
-        raise entry.error(f"{key!r} is not an asset key: write its parts with slashes, as in raw/payments")
-    return key
-
-
 def _partitions(entry: Entry) -> PartitionSchedule:
     return entry.build(PartitionSchedule, PARTITIONS, required=("schedule", "start"))
 
@@ -105,7 +91,7 @@ def _requires(entry: Entry) -> tuple[RequiredAsset, ...]:
 def _required_asset(entry: Entry) -> RequiredAsset:
     if entry.is_mapping:
         return entry.build(RequiredAsset, REQUIRED_ASSET, required=("asset",))
-    return RequiredAsset(_asset(entry))
+    return RequiredAsset(read_asset(entry))
 
 
 def _checks(entry: Entry) -> tuple[str, ...]:
@@ -119,7 +105,7 @@ def _checks(entry: Entry) -> tuple[str, ...]:
 def _freshness(entry: Entry) -> Mapping[str, dt.timedelta]:
     windows = {}
     for name, window in entry.fields().items():
-        windows[name] = window.build(_window, {"fail_after_hours": _hours}, required=("fail_after_hours",))
+        windows[name] = window.build(_window, {"fail_after_hours": read_hours}, required=("fail_after_hours",))
     return windows
 
 
@@ -154,17 +140,6 @@ def _minute_count(entry: Entry) -> float:
     return minutes
 
 
-def _hours(entry: Entry) -> float:
-    text = entry.text()
-    try:
-        hours = float(text)
-    except ValueError:
-        hours = math.nan
-    if not 0 < hours <= LONGEST_WINDOW:
-        raise entry.error(f"{text!r} is not a number of hours above 0")
-    return hours
-
-
 def _sections(entry: Entry) -> tuple[Section, ...]:
     sections = tuple(item.build(Section, SECTION, required=("key", "title", "assets")) for item in entry.items())
     _refuse_doubles(entry, [section.key for section in sections])
@@ -172,7 +147,7 @@ def _sections(entry: Entry) -> tuple[Section, ...]:
 
 
 def _assets(entry: Entry) -> tuple[str, ...]:
-    assets = tuple(_asset(item) for item in entry.items())
+    assets = tuple(read_asset(item) for item in entry.items())
     if not assets:
         raise entry.error("names no asset, so the section would stand on nothing")
     _refuse_doubles(entry, assets)
@@ -211,23 +186,6 @@ def _days(entry: Entry) -> int:
     return int(text)
 
 
-def _boolean(entry: Entry) -> bool:
-    text = entry.text()
-    if text not in ("true", "false"):
-        raise entry.error(f"{text!r} is neither true nor false")
-    return text == "true"
-
-
-def _one_of(*words: str) -> Reader:
-    def read(entry: Entry) -> str:
-        text = entry.text()
-        if text not in words:
-            raise entry.error(f"{text!r} is not one of {', '.join(words)}: {nearest(text, words)}")
-        return text
-
-    return read
-
-
 def _refuse_doubles(entry: Entry, words: list[str] | tuple[str, ...]) -> None:
     seen: set[str] = set()
     for word in words:
@@ -237,32 +195,33 @@ def _refuse_doubles(entry: Entry, words: list[str] | tuple[str, ...]) -> None:
 
 
 PARTITIONS: Mapping[str, Reader] = {
-    "schedule": _one_of("hourly", "daily", "weekly", "monthly"),
+    "schedule": read_word("hourly", "daily", "weekly", "monthly"),
     "start": _date,
     "timezone": _timezone,
 }
 READY_BY: Mapping[str, Reader] = {"time": _time, "timezone": _timezone, "days_after_end": _days}
-REQUIRED_ASSET: Mapping[str, Reader] = {"asset": _asset, "checks": _checks}
+REQUIRED_ASSET: Mapping[str, Reader] = {"asset": read_asset, "checks": _checks}
 SECTION: Mapping[str, Reader] = {
     "key": Entry.text,
     "title": Entry.text,
     "assets": _assets,
-    "when_unmet": _one_of("block", "label"),
+    "when_unmet": read_word("block", "label"),
 }
 CONTRACT: Mapping[str, Reader] = {
-    "key": _asset,
+    "key": read_asset,
     "title": Entry.text,
     "url": Entry.text,
-    "owner": _owner,
+    "owner": read_owner,
     "partitions": _partitions,
     "ready_by": _ready_by,
     "requires": _requires,
     "freshness": _freshness,
     "sections": _sections,
+    "tables": read_tables,
     "window": _window_size,
     "wait_for_checks": _wait,
-    "enforce": _boolean,
-    "accept_reported": _boolean,
-    "at_most_once": _boolean,
+    "enforce": read_boolean,
+    "accept_reported": read_boolean,
+    "at_most_once": read_boolean,
     "message": Entry.text,
 }
