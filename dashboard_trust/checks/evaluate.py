@@ -1,172 +1,278 @@
-"""From what a scan counted to what each check says."""
+"""The rules of a table, looked at in one scan, and in a query more for each that needs a grouping or a join."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+import datetime as dt
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
 
-from dashboard_trust.checks.rules import CheckOutcome, DayOutcome, RawTable
-from dashboard_trust.checks.scan import WHOLE, DayCounts, Difference, compare, read_days, scan
-from dashboard_trust.errors import nearest
-from dashboard_trust.warehouses.duckdb import DuckDBSession
+from sqlglot import exp
 
-if TYPE_CHECKING:
-    import duckdb
+from dashboard_trust.checks.columns import judge_columns
+from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome, TableReport
+from dashboard_trust.checks.reconciliation import compare, judge
+from dashboard_trust.checks.row_counts import BAD, count_bad
+from dashboard_trust.checks.row_queries import QUERIES, query_bad
+from dashboard_trust.checks.samples import sample_keys
+from dashboard_trust.checks.scopes import Days, Scope, Whole
+from dashboard_trust.checks.single_queries import judge_newest, measure_query, newest
+from dashboard_trust.checks.values import Table
+from dashboard_trust.checks.volume import History, Volumes, judge_empty, judge_volumes
+from dashboard_trust.checks.wording import describe_bad
+from dashboard_trust.contracts.rules import RowRule, Rule
+from dashboard_trust.contracts.table_rules import (
+    Columns,
+    Freshness,
+    Query,
+    Reconciliation,
+    RowCount,
+    TableRules,
+    VolumeAnomaly,
+)
+from dashboard_trust.errors import DashboardTrustError, WarehouseError
+from dashboard_trust.warehouses.fingerprints import Fingerprint, Shape, measures, read_shape
+from dashboard_trust.warehouses.parts import Grouping, count_groups
+from dashboard_trust.warehouses.session import Session
+from dashboard_trust.warehouses.session import table as as_table
 
-Counts = Mapping[str, DayCounts]
-NOTHING = Difference((0, "0"), (0, "0"), 0)
+Found = TypeVar("Found")
+UNREADABLE = ""
+"""The part of rows whose day cannot be told."""
 
 
-def run_checks(connection: duckdb.DuckDBPyConnection, table: RawTable, reaches: str = "") -> list[CheckOutcome]:
-    """Check a raw table: one scan, and one query more for a reconciliation.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a table's parts besides its rows.
 
     Args:
-        connection: Open on the warehouse, in UTC.
-        table: The rules.
-        reaches: The ISO day up to which its sibling tables go; it is not fresh where it ends earlier.
+        now: The present (aware).
+        history: Rows of accepted parts that are not looked at now.
+        waived: Parts whose volume a person accepted.
+    """
+
+    now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    history: History = field(default_factory=dict)
+    waived: Set[str] = frozenset()
+
+
+def check_table(
+    session: Session,
+    rules: TableRules,
+    scope: Scope | None = None,
+    known: Known | None = None,
+    *,
+    stop_at_refusal: bool = False,
+) -> TableReport:
+    """Look at all rules of a table.
+
+    Args:
+        session: Open where the table is.
+        rules: What is to hold.
+        scope: What is looked at, in which parts; by default the table's days, or without a time column all of it.
+        known: What else is known; by default nothing but the time.
+        stop_at_refusal: Whether to raise what the engine refuses: in a transaction, which that has ended.
 
     Returns:
-        One outcome per check; one that could not run is errored and does not stop the others.
+        An outcome for each rule, in their order. One that cannot be looked at is errored and stops no other.
     """
-    has = tuple(DuckDBSession(connection).columns(table.name) or ())
-    if not has:
-        return [CheckOutcome(name, False, f"table {table.name} is not there", errored=True) for name in table.checks]
-    counts = scan(connection, table, has)
-    return [_run(name, connection, table, (has, counts, reaches)) for name in table.checks]
+    scope = scope or (Days(rules.time_column) if rules.time_column else Whole())
+    look = _Look(session, rules, scope, known or Known())
+    look.stop_at_refusal = stop_at_refusal
+    return look.report()
 
 
-def _run(
-    name: str,
-    connection: duckdb.DuckDBPyConnection,
-    table: RawTable,
-    seen: tuple[Sequence[str], Counts, str],
-) -> CheckOutcome:
-    import duckdb
+class _Look:
+    """One look at a table: what was found, and what could not be looked at, by the checks' names."""
 
-    has, counts, reaches = seen
-    if name != "types":
-        missing = sorted(_needs(name, table) - set(has))
-        if missing:
-            return CheckOutcome(name, False, _missing(missing, has), errored=True)
-    try:
-        match name:
-            case "freshness":
-                return _freshness(table, counts, reaches)
-            case "types":
-                return _types(table, has, counts)
-            case "reconciliation":
-                return _reconciliation(connection, table, counts)
-            case _:
-                return _by_day(name, table, counts, COUNTED[name])
-    except duckdb.Error as error:
-        return CheckOutcome(name, False, str(error).splitlines()[0], errored=True)
+    def __init__(self, session: Session, rules: TableRules, scope: Scope, known: Known) -> None:
+        self.session, self.rules, self.scope, self.known = _Counted(session), rules, scope, known
+        self.errors: dict[str, str] = {}
+        self.found: dict[str, dict[str, PartOutcome]] = {}
+        self.notes: dict[str, str] = {}
+        self.samples: dict[str, tuple[str, ...]] = {}
+        self.fingerprints: dict[str, Fingerprint] = {}
+        self.accepted: dict[str, int] = {}
+        self.stop_at_refusal = False
+
+    def report(self) -> TableReport:
+        types = self.session.columns(self.rules.name)
+        if types is None:
+            self._fail(self.rules.all_rules, f"table {self.rules.title} is not there")
+        else:
+            self.table = Table(self.session, self.rules.name, types)
+            self._look_at_columns()
+            try:
+                self.grouping = self.scope.grouping(self.session, self.rules.name, types)
+                self._scan(read_shape(self.session, self.rules.name))
+            except DashboardTrustError as error:
+                self._raise_refusal(error)
+                self._fail([rule for rule in self.rules.all_rules if not isinstance(rule, Columns)], str(error))
+            else:
+                self._query()
+                self._judge_volumes()
+        outcomes = [self._outcome(rule) for rule in self.rules.all_rules]
+        return TableReport(outcomes, self.fingerprints, self.accepted, self.session.queries)
+
+    def _outcome(self, rule: Rule) -> RuleOutcome:
+        name = rule.check
+        if name in self.errors:
+            return RuleOutcome(rule, error=self.errors[name])
+        return RuleOutcome(rule, self.found[name], note=self.notes.get(name, ""), sample=self.samples.get(name, ()))
+
+    def _fail(self, rules: Sequence[Rule], reason: str) -> None:
+        self.errors |= {rule.check: reason for rule in rules}
+
+    def _of(self, *kinds: type[Rule]) -> list[Any]:
+        """Return the rules of these kinds that can still be looked at."""
+        return [rule for rule in self.rules.all_rules if isinstance(rule, kinds) and rule.check not in self.errors]
+
+    def _attempt(self, rule: Rule, look: Callable[[], Found]) -> Found | None:
+        """Look at one rule; why that cannot be done is kept as its error."""
+        try:
+            return look()
+        except DashboardTrustError as error:
+            self._raise_refusal(error)
+            self.errors[rule.check] = str(error)
+            return None
+
+    def _raise_refusal(self, error: DashboardTrustError) -> None:
+        if self.stop_at_refusal and isinstance(error, WarehouseError):
+            raise error
+
+    def _look_at_columns(self) -> None:
+        for rule in self._of(Columns):
+            judged = self._attempt(rule, partial(judge_columns, rule, self.table.types, self.session.dialect))
+            if judged is not None:
+                problem, self.notes[rule.check] = judged
+                self.found[rule.check] = {"": PartOutcome(not problem, problem)}
+
+    def _scan(self, shape: Shape) -> None:
+        """Count everything that one scan can: fingerprints, rows, what breaks rules, the newest values."""
+        wanted: dict[str, exp.Expr] = {}
+        for rule in self._of(*BAD, Freshness):
+            measure = self._attempt(rule, partial(self._measure, rule))
+            if measure is not None:
+                wanted[rule.check] = measure
+        counted = self._count(shape, wanted)
+        nothing: list[Any] = [0, *([None] * (len(wanted) + 1))]
+        counted |= {part: nothing for part in self.scope.names if part not in counted}
+        self.fingerprints = {part: shape.fingerprint(*values[:2]) for part, values in counted.items()}
+        by_check = {name: n for n, name in enumerate(wanted, start=2)}
+        for rule in self._of(*BAD, Freshness):
+            at = by_check[rule.check]
+            self.found[rule.check] = {part: self._judge(rule, part, values[at]) for part, values in counted.items()}
+        for rule in self._of(*BAD):
+            self._sample(rule)
+
+    def _measure(self, rule: Rule) -> exp.Expr:
+        if isinstance(rule, Freshness):
+            return newest(rule, self.table, self.known.now)
+        assert isinstance(rule, RowRule)
+        return count_bad(rule, self.table)
+
+    def _judge(self, rule: Rule, part: str, value: Any) -> PartOutcome:
+        if isinstance(rule, Freshness):
+            period = self.scope.period(part)
+            return judge_newest(rule, value, period[1] if period else None, self.known.now)
+        assert isinstance(rule, RowRule)
+        return self._judge_bad(rule, part, int(value or 0))
+
+    def _judge_bad(self, rule: RowRule, part: str, bad: int) -> PartOutcome:
+        rows = self.fingerprints[part].rows
+        allowed = rule.allows(bad, rows)
+        return PartOutcome(allowed, "" if allowed else describe_bad(rule, bad, rows), bad)
+
+    def _count(self, shape: Shape, wanted: dict[str, exp.Expr]) -> dict[str, list[Any]]:
+        """Scan the table; where the engine refuses, without the rules that it refuses."""
+        own, source = measures(self.session, shape), as_table(self.rules.name)
+        # First of no rows, which finds what the engine does not understand without reading the table.
+        for grouping in (Grouping(where=exp.false()), self.grouping):
+            try:
+                return count_groups(self.session, source, self.grouping, [*own, *wanted.values()])
+            except WarehouseError as error:
+                self._raise_refusal(error)
+            for rule in self._of(*BAD, Freshness):
+                look = partial(count_groups, self.session, source, grouping, [wanted[rule.check]])
+                if self._attempt(rule, look) is None:
+                    del wanted[rule.check]
+        return count_groups(self.session, source, self.grouping, [*own, *wanted.values()])
+
+    def _query(self) -> None:
+        """Ask what needs a query of its own, rule by rule."""
+        for rule in self._of(*QUERIES):
+            bad = self._attempt(rule, partial(query_bad, rule, self.table, self.grouping))
+            if bad is not None:
+                judged = {part: self._judge_bad(rule, part, bad.get(part, 0)) for part in self.fingerprints}
+                self.found[rule.check] = judged
+                self._sample(rule)
+        for rule in self._of(Reconciliation):
+            compared = self._attempt(rule, partial(compare, rule, self.table, self.scope, self.grouping))
+            if compared is not None:
+                parts = self.fingerprints.keys() | compared.keys()
+                self.found[rule.check] = {part: judge(rule, self.rules.title, compared.get(part)) for part in parts}
+        for rule in self._of(Query):
+            asked = self._attempt(rule, partial(self._ask, rule))
+            if asked is not None:
+                self.found[rule.check] = asked
+
+    def _ask(self, rule: Query) -> dict[str, PartOutcome]:
+        parts = self.scope.apart(self.session, self.rules.name, self.table.types)
+        return {part: measure_query(rule, self.table, where) for part, where in parts.items()}
+
+    def _sample(self, rule: RowRule) -> None:
+        if self.rules.sample_failures and not all(part.passed for part in self.found[rule.check].values()):
+            keys = self._attempt(rule, partial(sample_keys, rule, self.rules, self.table, self.grouping))
+            self.samples[rule.check] = keys or ()
+
+    def _judge_volumes(self) -> None:
+        days = self.scope if isinstance(self.scope, Days) else None
+        rows = {part: found.rows for part, found in self.fingerprints.items() if part or days is None}
+        periods = {part: self.scope.period(part) for part in rows}
+        starts = {part: period[0].replace(tzinfo=None) for part, period in periods.items() if period}
+        volumes = Volumes(rows, starts, self._sound_parts(), self.known.history, self.known.waived)
+        found, self.accepted = judge_volumes(self._of(RowCount, VolumeAnomaly), volumes)
+        self.found |= found
+        if days is not None:
+            self._judge_unplaced(days)
+
+    def _judge_unplaced(self, days: Days) -> None:
+        """Rows of no day are of none that is looked at, and no rows at all have no days."""
+        unplaced = self.fingerprints.get(UNREADABLE)
+        for rule in self._of(RowCount):
+            if unplaced is not None:
+                reason = f"{unplaced.rows} rows have no readable {days.time_column}"
+                self.found[rule.check][UNREADABLE] = PartOutcome(False, reason, unplaced.rows)
+            elif not self.fingerprints:
+                self.found[rule.check][UNREADABLE] = judge_empty(rule)
+
+    def _sound_parts(self) -> Set[str]:
+        """Return the parts in which everything but their volume is as it should be."""
+        outcomes = [
+            self._outcome(rule)
+            for rule in self.rules.all_rules
+            if rule.severity == "error" and not isinstance(rule, RowCount | VolumeAnomaly)
+        ]
+        if any(outcome.error for outcome in outcomes):
+            return frozenset()
+        sound = set(self.fingerprints)
+        for outcome in outcomes:
+            failed = {part for part, found in outcome.parts.items() if not found.passed}
+            # What is wrong with the whole of a table may be wrong with any part of it.
+            sound = set() if failed & {""} and "" not in self.scope.names else sound - failed
+        return sound
 
 
-def _needs(name: str, table: RawTable) -> set[str]:
-    time = {table.time_column} if table.time_column else set()
-    needs = {
-        "duplicates": {table.key},
-        "null_keys": {table.key},
-        "accepted_values": set(table.accepted),
-        "reconciliation": {table.reconciles.key, table.reconciles.amount, table.reconciles.where[0]}
-        if table.reconciles
-        else set(),
-    }
-    return time | needs.get(name, set())
+class _Counted:
+    """A session that counts what it is asked."""
 
+    def __init__(self, session: Session) -> None:
+        self.session, self.queries = session, 0
 
-def _row_count(table: RawTable, day: DayCounts) -> str:
-    return "" if day.rows >= table.min_rows else f"{day.rows} rows, at least {table.min_rows} expected"
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.session, name)
 
-
-def _duplicates(table: RawTable, day: DayCounts) -> str:
-    return f"{day.doubled} of {day.rows} rows share their {table.key} with another" if day.doubled else ""
-
-
-def _null_keys(table: RawTable, day: DayCounts) -> str:
-    return f"{day.without_key} of {day.rows} rows have no {table.key}" if day.without_key else ""
-
-
-def _accepted_values(table: RawTable, day: DayCounts) -> str:
-    found = (f"{number} of {day.rows} rows have another {column}" for column, number in day.strangers.items() if number)
-    return "; ".join(found)
-
-
-def _misfits(table: RawTable, day: DayCounts) -> str:
-    found = (
-        f"{number} of {day.rows} rows have no {table.types[column]} in {column}"
-        for column, number in day.misfits.items()
-        if number
-    )
-    return "; ".join(found)
-
-
-COUNTED: Mapping[str, Callable[[RawTable, DayCounts], str]] = {
-    "row_count": _row_count,
-    "duplicates": _duplicates,
-    "null_keys": _null_keys,
-    "accepted_values": _accepted_values,
-}
-"""The checks that one day's counts decide: each says what is wrong, or nothing."""
-
-
-def _by_day(name: str, table: RawTable, counts: Counts, judge: Callable[[RawTable, DayCounts], str]) -> CheckOutcome:
-    reasons = {day: judge(table, counted) for day, counted in counts.items()}
-    if not counts:
-        reason = judge(table, DayCounts(0, 0, 0, {}, {}))
-        return CheckOutcome(name, not reason, reason, {} if table.time_column else None)
-    if table.time_column is None or reasons.get(WHOLE):
-        # What is wrong with rows of no readable day may concern any day.
-        reason = reasons.get(WHOLE, "")
-        return CheckOutcome(name, not reason, reason)
-    return _outcome(name, {day: DayOutcome(not why, why) for day, why in reasons.items() if day != WHOLE})
-
-
-def _types(table: RawTable, has: Sequence[str], counts: Counts) -> CheckOutcome:
-    missing = sorted(set(table.types) - set(has))
-    if missing:
-        return CheckOutcome("types", False, _missing(missing, has))
-    unplaced = counts.get(WHOLE) if table.time_column else None
-    if unplaced is not None:
-        return CheckOutcome("types", False, f"{unplaced.rows} rows have no readable {table.time_column}")
-    return _by_day("types", table, counts, _misfits)
-
-
-def _freshness(table: RawTable, counts: Counts, reaches: str) -> CheckOutcome:
-    days = {day: DayOutcome(True) for day in counts if day != WHOLE}
-    newest = max(days, default="")
-    if not newest:
-        return CheckOutcome("freshness", False, "it holds no rows", days)
-    reason = f"its newest {table.time_column} is {newest}" + (f"; others reach {reaches}" if newest < reaches else "")
-    return CheckOutcome("freshness", newest >= reaches, reason, days)
-
-
-def _reconciliation(connection: duckdb.DuckDBPyConnection, table: RawTable, counts: Counts) -> CheckOutcome:
-    rule = table.reconciles
-    assert rule is not None
-    compared = compare(connection, table, rule)
-    days = {}
-    # A day that the other side does not have at all is missing there, which is said there.
-    for day in (counts.keys() & read_days(connection, rule.other, rule.other_time_column)) - {WHOLE}:
-        found = compared.get(day, NOTHING)
-        same = found.here == found.there and not found.unmatched
-        days[day] = DayOutcome(same, "" if same else _difference(table, rule.other, found))
-    return _outcome("reconciliation", days)
-
-
-def _difference(table: RawTable, other: str, found: Difference) -> str:
-    (here, here_sum), (there, there_sum) = found.here, found.there
-    return (
-        f"{table.name} has {here} for {here_sum}, {other} has {there} for {there_sum}; "
-        f"{found.unmatched} of them do not match"
-    )
-
-
-def _outcome(name: str, days: Mapping[str, DayOutcome]) -> CheckOutcome:
-    wrong = [f"{day}: {outcome.reason}" for day, outcome in sorted(days.items()) if not outcome.passed]
-    reason = "; ".join(wrong[-3:]) + (f"; and {len(wrong) - 3} days more" if len(wrong) > 3 else "")
-    return CheckOutcome(name, not wrong, reason, days)
-
-
-def _missing(missing: Sequence[str], has: Sequence[str]) -> str:
-    return "; ".join(f"column {name!r} is missing: {nearest(name, has)}" for name in missing)
+    def query(self, statement: exp.Expr) -> list[tuple[Any, ...]]:
+        self.queries += 1
+        return self.session.query(statement)

@@ -229,7 +229,7 @@ class References(RowRule):
     @property
     def subject(self) -> tuple[str, ...]:
         """See `Rule.subject`."""
-        return (*self.key, self.table)
+        return (*self.key, self.table.replace(".", "_"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ EMPTY: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class RowCount(Rule):
-    """A partition has so many rows.
+    """A partition has so many rows: one at least, unless ``min`` says otherwise. A table without this rule has it too.
 
     ``of_median`` bounds it by shares of the median of the ``weeks`` partitions of the same weekday before it
     (of a table without time: the partitions before it) that were accepted: ``(0.5, 2.0)``. With fewer than two of them,
@@ -42,8 +42,6 @@ class RowCount(Rule):
     def __post_init__(self) -> None:
         """Refuse bounds that cannot be meant."""
         Rule.__post_init__(self)
-        if self.min is None and self.max is None and self.of_median is None:
-            raise ContractError("a row count needs min, max or of_median")
         refuse_bounds(self.min, self.max)
         if (self.min or 0) < 0 or (self.max or 0) < 0:
             raise ContractError("a row count is bounded by numbers from 0")
@@ -210,7 +208,7 @@ class Reconciliation(Rule):
     @property
     def subject(self) -> tuple[str, ...]:
         """See `Rule.subject`."""
-        return (self.table,)
+        return (self.table.replace(".", "_"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +236,7 @@ class TableRules:
         """Refuse rules that are none, or two of one name."""
         if not self.asset.strip("/ "):
             raise ContractError("The rules of a table need its asset key.")
-        if not self.rules:
-            raise ContractError(f"{self.asset}: no rule is given, so anything would satisfy them.")
-        names = [rule.check for rule in self.rules]
+        names = [rule.check for rule in self.all_rules]
         for name in names:
             if names.count(name) > 1:
                 raise ContractError(f"{self.asset}: two rules are named {name!r}. Give one of them another `name`.")
@@ -251,6 +247,17 @@ class TableRules:
                 )
         if self.sample_failures < 0:
             raise ContractError(f"{self.asset}: sample_failures is {self.sample_failures}: a number from 0")
+
+    @property
+    def all_rules(self) -> tuple[Rule, ...]:
+        """The rules, and the row count that every table has: of nothing, everything would be true."""
+        counted = any(isinstance(rule, RowCount) for rule in self.rules)
+        return self.rules if counted else (RowCount(), *self.rules)
+
+    @property
+    def title(self) -> str:
+        """The table, as it is spoken of."""
+        return self.table or ".".join(self.asset.split("/")[-2:])
 
     @property
     def name(self) -> str:

@@ -8,15 +8,18 @@ from typing import Any
 import dagster as dg
 from dagster._core.events import DagsterEvent
 
-from dashboard_trust.checks.audit import Audit, AuditResult
+from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome
+from dashboard_trust.checks.row_counts import refuse_conditions
+from dashboard_trust.contracts.rules_yaml import parse_rules
+from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
 from dashboard_trust.enforcement.gated_step import add_checks, body_of, check_spec, keys_of
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
 
 AUDIT = "dashboard_trust/audit"
-"""On an asset's definition: what every write of it must satisfy, with the fields of `Audit`."""
+"""On an asset's definition: what every write of it must satisfy, a list of rules as a contract's YAML has them."""
 
-_found: dict[tuple[str, dg.AssetKey], Sequence[AuditResult]] = {}
+_found: dict[tuple[str, dg.AssetKey], Sequence[RuleOutcome]] = {}
 
 
 def audited(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
@@ -49,31 +52,39 @@ def audited(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
     return add_checks(assets, specs, compute)
 
 
-def read_audit(metadata: Mapping[str, Any]) -> Audit:
-    """Return the audit that an asset's definition declares; of none, one that only counts rows."""
-    return Audit.read(metadata.get(AUDIT) or {})
+def read_audit(key: dg.AssetKey, table: str, metadata: Mapping[str, Any]) -> TableRules:
+    """Return the rules that an asset's definition declares for its writes; without any, nothing is refused.
+
+    Raises:
+        ContractError: They cannot be meant.
+    """
+    name = key.to_user_string()
+    rules = parse_rules(metadata.get(AUDIT) or [], f"the audit of {name}")
+    refuse_conditions(rules, name)
+    return TableRules(name, rules, table)
 
 
-def remember_results(context: dg.OutputContext, results: Sequence[AuditResult]) -> None:
+def remember_outcomes(context: dg.OutputContext, outcomes: Sequence[RuleOutcome]) -> None:
     """Keep what an audit found until the step, if it is `audited`, can say it of the stored materialization."""
     if _declared(context):
-        _found[context.run_id, context.asset_key] = tuple(results)
+        _found[context.run_id, context.asset_key] = tuple(outcomes)
 
 
-def log_results(context: dg.OutputContext, results: Sequence[AuditResult]) -> None:
+def log_outcomes(context: dg.OutputContext, outcomes: Sequence[RuleOutcome]) -> None:
     """Say what an audit found of a write that was refused: there is no materialization to say it of.
 
     The step is about to fail, and what it would yield is not heard any more; that an event can be logged
     from within an IO manager is internal, and ``tests/upstream/test_audited_assets.py`` pins it.
     """
     step, declared = context.step_context, _declared(context)
-    for result in results:
-        if dg.AssetCheckKey(context.asset_key, result.name) in declared:
+    for key, results in _by_check(context.asset_key, outcomes).items():
+        for partition, result in results.items() if key in declared else ():
             evaluation = dg.AssetCheckEvaluation(
-                asset_key=context.asset_key,
-                check_name=result.name,
+                asset_key=key.asset_key,
+                check_name=key.name,
                 passed=result.passed,
-                partition=result.partition or None,
+                severity=dg.AssetCheckSeverity.WARN if result.warns else dg.AssetCheckSeverity.ERROR,
+                partition=partition,
                 description=result.reason or None,
                 blocking=True,
                 metadata={},
@@ -84,21 +95,25 @@ def log_results(context: dg.OutputContext, results: Sequence[AuditResult]) -> No
 def _declared(context: dg.OutputContext) -> set[dg.AssetCheckKey]:
     """Return the checks of the asset that are conditions of its audit."""
     known = context.step_context.job_def.asset_layer.asset_graph.asset_check_keys
-    names = set(read_audit(context.definition_metadata or {}).names)
+    metadata = context.definition_metadata or {}
+    names = {rule.check for rule in read_audit(context.asset_key, "", metadata).all_rules}
     return {key for key in known if key.asset_key == context.asset_key and key.name in names}
 
 
 def _by_check(
-    key: dg.AssetKey, results: Sequence[AuditResult]
+    key: dg.AssetKey, outcomes: Sequence[RuleOutcome]
 ) -> dict[dg.AssetCheckKey, dict[str | None, PartitionResult]]:
-    found: dict[dg.AssetCheckKey, dict[str | None, PartitionResult]] = {}
-    for result in results:
-        check = dg.AssetCheckKey(key, result.name)
-        found.setdefault(check, {})[result.partition or None] = PartitionResult(result.passed, result.reason)
-    return found
+    return {
+        dg.AssetCheckKey(key, found.rule.check): {
+            part or None: PartitionResult(result.passed, result.reason, warns=found.rule.severity == "warn")
+            for part, result in (found.parts or {"": PartOutcome(False, found.error)}).items()
+        }
+        for found in outcomes
+    }
 
 
 def _check_specs(asset: dg.AssetSpec) -> list[dg.AssetCheckSpec]:
     if AUDIT not in asset.metadata:
         return []
-    return [check_spec(asset, name, "Audited before it was let be seen.") for name in read_audit(asset.metadata).names]
+    rules = read_audit(asset.key, "", asset.metadata).all_rules
+    return [check_spec(asset, rule.check, "Audited before it was let be seen.") for rule in rules]

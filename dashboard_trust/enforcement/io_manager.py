@@ -10,14 +10,14 @@ from typing import Any
 import dagster as dg
 from sqlglot import exp
 
-from dashboard_trust.checks.audit import Audit, AuditFailedError, AuditResult
-from dashboard_trust.enforcement.audited_assets import log_results, read_audit, remember_results
+from dashboard_trust.checks.audit import Audit, AuditFailedError
+from dashboard_trust.enforcement.audited_assets import log_outcomes, read_audit, remember_outcomes
 from dashboard_trust.enforcement.slices import partition_slice
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
 from dashboard_trust.evidence.names import FINGERPRINT
 from dashboard_trust.warehouses.frames import from_arrow, to_arrow
 from dashboard_trust.warehouses.rejected import collect_rejected, keep_rejected
-from dashboard_trust.warehouses.replace import Slice, Written, draw_ticket, replace_slice
+from dashboard_trust.warehouses.replace import Written, draw_ticket, replace_slice
 from dashboard_trust.warehouses.session import Warehouse
 
 SCHEMA = "schema"
@@ -61,7 +61,7 @@ class TrustedIOManager(dg.IOManager):
             types, dialect = {**session.types(data.schema), **(session.columns(name) or {})}, session.dialect
         partitions, keys = _partitions_of(context, name)
         what = partition_slice(name, partitions, keys, metadata, types, dialect)
-        audit = _Remembering(read_audit(metadata))
+        audit = Audit(read_audit(context.asset_key, name, metadata))
         ticket = draw_ticket(warehouse, what, uuid.uuid4().hex, f"run {context.run_id[:8]}")
         accept_new = metadata.get(NEW_COLUMNS) == "accept"
         try:
@@ -71,19 +71,19 @@ class TrustedIOManager(dg.IOManager):
                 data,
                 audit,
                 accept_new_columns=accept_new,
-                accept_empty=audit.inner.min_rows is not None,
+                accept_empty=audit.accepts_empty,
             )
         except AuditFailedError as error:
-            log_results(context, error.results)
+            log_outcomes(context, error.outcomes)
             now, keep = dt.datetime.now(dt.UTC), self._keep_rejected
             try:
                 kept_in = keep_rejected(warehouse, ticket, data, str(error), now=now, keep=keep)
             except DashboardTrustError as other:
-                raise AuditFailedError(f"{error} The refused rows could not be kept: {other}", error.results) from None
+                raise AuditFailedError(f"{error} The refused rows could not be kept: {other}", error.outcomes) from None
             raise AuditFailedError(
-                f"{error} The refused rows are in {kept_in} for {keep.days} days.", error.results
+                f"{error} The refused rows are in {kept_in} for {keep.days} days.", error.outcomes
             ) from None
-        remember_results(context, audit.results)
+        remember_outcomes(context, audit.outcomes)
         self._describe(context, warehouse, written, data.nbytes)
 
     def load_input(self, context: dg.InputContext) -> Any:
@@ -131,20 +131,6 @@ def _partitions_of(context: dg.OutputContext, name: str) -> tuple[dg.PartitionsD
             "Launch it for a partition, or for a range of them."
         )
     return None, []
-
-
-class _Remembering:
-    """An audit that keeps its results."""
-
-    def __init__(self, inner: Audit) -> None:
-        self.inner, self.results = inner, list[AuditResult]()
-
-    def measures(self, columns: Mapping[str, str], dialect: str) -> list[Any]:
-        return self.inner.measures(columns, dialect)
-
-    def conclude(self, what: Slice, counted: Mapping[str, Any]) -> None:
-        self.results = self.inner.results(counted)
-        self.inner.conclude(what, counted)
 
 
 def _table_name(key: dg.AssetKey, metadata: Mapping[str, Any]) -> str:

@@ -1,14 +1,41 @@
-"""The types a table's columns have and those of the data that is to be put in: whether it fits."""
+"""The types a table's columns have: what values they hold, and whether those of other data fit."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from dashboard_trust.errors import WriteRefusedError
 
 NULLS = "null"
 """The type of a column of which every value is missing: it fits any column, and can make none."""
+
+
+Kind = Literal["text", "number", "float", "boolean", "date", "timestamp", "timestamptz", "other"]
+
+KINDS: Mapping[Kind, tuple[str, ...]] = {
+    "text": ("VARCHAR", "TEXT", "CHAR", "STRING", "BPCHAR", "NAME", "UUID"),
+    "float": ("DOUBLE", "FLOAT", "REAL"),
+    "number": (
+        *("TINYINT", "SMALLINT", "INT", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINT", "UBIGINT", "UHUGEINT"),
+        *("DECIMAL", "NUMERIC", "NUMBER"),
+    ),
+    "boolean": ("BOOL",),
+}
+
+
+def kind_of(column_type: str) -> Kind:
+    """Return what values a column of an engine's own type holds; ``other`` is what rules cannot compare."""
+    name = column_type.upper()
+    if name.startswith("TIMESTAMP"):
+        zoned = "WITH TIME ZONE" in name or name.startswith(("TIMESTAMPTZ", "TIMESTAMP_TZ", "TIMESTAMP_LTZ"))
+        return "timestamptz" if zoned else "timestamp"
+    if name.endswith("]") or name.startswith(("INTERVAL", "DATERANGE", "INT4RANGE", "INT8RANGE", "NUMRANGE")):
+        return "other"
+    if name == "DATE":
+        return "date"
+    return next((kind for kind, names in KINDS.items() if name.startswith(names)), "other")
 
 
 def compare_columns(

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from dashboard_trust.warehouses.column_types import kind_of
 from dashboard_trust.warehouses.fingerprints import Fingerprint, measures, read_shape
 from dashboard_trust.warehouses.session import Session, column, either, table
 
@@ -62,31 +63,83 @@ def any_of(conditions: Sequence[exp.Expr | None]) -> exp.Expr | None:
     return either(known)
 
 
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How the part that a row of a table is of is told.
+
+    Rows are grouped by ``value``; ``part`` is the key of such a group, of its column `VALUE`. Without a ``value`` all
+    rows are of the one part ``only``. Rows of which ``where`` does not hold are of none.
+    """
+
+    value: exp.Expr | None = None
+    part: exp.Expr | None = None
+    where: exp.Expr | None = None
+    only: str = ""
+
+
+def group_parts(parts: Parts) -> Grouping:
+    """Tell the partitions of a table apart; no row is of two of them."""
+    where = any_of(list(parts.values()))
+    if len(parts) == 1:
+        return Grouping(where=where, only=next(iter(parts)))
+    conditions = {key: condition for key, condition in parts.items() if condition is not None}
+    told_apart = _told_apart(conditions)
+    if told_apart is None:
+        return Grouping(_case(conditions), column(VALUE), where)
+    value, values = told_apart
+    part = _case({key: exp.EQ(this=column(VALUE), expression=each) for key, each in values.items()})
+    return Grouping(value, part, where)
+
+
+def group_days(session: Session, time_column: str, types: Mapping[str, str]) -> Grouping:
+    """Tell the UTC days of a table apart, by ISO day; rows without a readable time are of the part ``""``."""
+    kind, engine_type = kind_of(types[time_column]), types[time_column]
+    if kind not in ("timestamp", "timestamptz"):
+        return Grouping(session.day(time_column, engine_type), column(VALUE))
+    # A day as such is told sooner than its text, which is then written once for each day.
+    moment: exp.Expr = column(time_column)
+    if kind == "timestamptz":
+        moment = exp.AtTimeZone(this=moment, zone=exp.convert("UTC"))
+    day = session.day(VALUE, "date" if session.dialect == "postgres" else "DATE")
+    return Grouping(exp.cast(moment, "DATE"), exp.func("COALESCE", day, exp.convert("")))
+
+
+def grouped_rows(grouping: Grouping, source: exp.Expr) -> exp.Select:
+    """Return the rows of a table or a subquery, each with the value its part is told by as `VALUE`."""
+    value = exp.convert("") if grouping.value is None else grouping.value
+    rows = exp.select(value.as_(VALUE, quoted=True), "*", copy=False).from_(source, copy=False)
+    return rows.where(grouping.where, copy=False) if grouping.where is not None else rows
+
+
+def count_groups(
+    session: Session, source: exp.Expr, grouping: Grouping, wanted: Sequence[exp.Expr]
+) -> dict[str, list[Any]]:
+    """Return aggregates of a table, or of a subquery with `VALUE`, by part; a part without rows is left out.
+
+    Nothing is copied: with hundreds of partitions that takes longer than the scan.
+    """
+    names = [f"{MEASURE}{n}" for n in range(len(wanted))]
+    measured = [measure.as_(alias, quoted=True) for measure, alias in zip(wanted, names, strict=True)]
+    # In a subquery, since some engines take a grouping by a constant for one by a column's position.
+    rows = source if isinstance(source, exp.Subquery) else grouped_rows(grouping, source).subquery("slice", copy=False)
+    if grouping.value is None or grouping.part is None:
+        counted = exp.select(*measured).from_(rows, copy=False).having(exp.Count(this=exp.Star()) > 0, copy=False)
+        found = session.query(counted)
+        return {grouping.only: list(found[0])} if found else {}
+    counted = exp.select(column(VALUE), *measured).from_(rows, copy=False).group_by(column(VALUE), copy=False)
+    if grouping.part != column(VALUE):
+        counted = exp.select(grouping.part, *map(column, names), copy=False).from_(
+            counted.subquery("counted", copy=False), copy=False
+        )
+    return {str(key): values for key, *values in session.query(counted) if key is not None}
+
+
 def count_parts(session: Session, name: str, parts: Parts, wanted: Sequence[exp.Expr]) -> dict[str, list[Any]]:
     """Return aggregates of a table by partition, in one scan; a partition without rows is left out.
 
     No row is of two of them: which of the two it would be counted in is not said.
     """
-    where = any_of(list(parts.values()))
-    conditions = {key: condition for key, condition in parts.items() if condition is not None}
-    told_apart = _told_apart(conditions) if len(parts) > 1 else None
-    told_by: exp.Expr = exp.convert(next(iter(parts)))
-    if len(parts) > 1:
-        told_by = told_apart[0] if told_apart else _case(conditions)
-    # In a subquery, since some engines take a grouping by a constant for one by a column's position. Nothing is copied:
-    # with hundreds of partitions that takes longer than the scan.
-    rows = exp.select(told_by.as_(VALUE, quoted=True), "*", copy=False).from_(table(name), copy=False)
-    rows = rows.where(where, copy=False) if where is not None else rows
-    names = [f"{MEASURE}{n}" for n in range(len(wanted))]
-    measured = [measure.as_(alias, quoted=True) for measure, alias in zip(wanted, names, strict=True)]
-    counted = exp.select(column(VALUE), *measured).from_(rows.subquery("slice", copy=False), copy=False)
-    counted = counted.group_by(column(VALUE), copy=False)
-    if told_apart:
-        part = _case({key: exp.EQ(this=column(VALUE), expression=value) for key, value in told_apart[1].items()})
-        counted = exp.select(part, *map(column, names), copy=False).from_(
-            counted.subquery("counted", copy=False), copy=False
-        )
-    return {str(key): values for key, *values in session.query(counted) if key is not None}
+    return count_groups(session, table(name), group_parts(parts), wanted)
 
 
 def fingerprint_parts(session: Session, name: str, parts: Parts) -> dict[str, Fingerprint]:

@@ -6,17 +6,17 @@ work together, the first to commit moves it on, and the others find that they ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlglot import exp
 
 from dashboard_trust.errors import CommitUnknownError, WarehouseBusyError, WarehouseError, WriteRefusedError
 from dashboard_trust.warehouses.column_types import compare_columns
 from dashboard_trust.warehouses.fences import FENCES, Place, hold_fences, make_fences, move_fences, read_fences
-from dashboard_trust.warehouses.fingerprints import Fingerprint, measures, read_shape
-from dashboard_trust.warehouses.parts import any_of, count_parts
+from dashboard_trust.warehouses.fingerprints import Fingerprint
+from dashboard_trust.warehouses.parts import any_of, count_parts, fingerprint_parts
 from dashboard_trust.warehouses.session import Session, Warehouse, table
 
 if TYPE_CHECKING:
@@ -68,11 +68,8 @@ class Ticket:
 class Audit(Protocol):
     """Looks at what was written before anybody else can."""
 
-    def measures(self, columns: Mapping[str, str], dialect: str) -> list[exp.Expr]:
-        """Return the aggregates it wants of each partition, of a table with these columns (types by name)."""
-
-    def conclude(self, what: Slice, counted: Mapping[str, Sequence[Any]]) -> None:
-        """Judge the aggregates, by partition; raise `WriteRefusedError` to withdraw the write."""
+    def examine(self, session: Session, what: Slice) -> Mapping[str, Fingerprint]:
+        """Return the fingerprints of what was written, by partition; raise `WriteRefusedError` to withdraw it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +85,11 @@ class Written:
 
 
 class NoAudit:
-    """The audit that wants to know nothing."""
+    """The audit that finds no fault with anything."""
 
-    def measures(self, columns: Mapping[str, str], dialect: str) -> list[exp.Expr]:
-        """See `Audit.measures`."""
-        return []
-
-    def conclude(self, what: Slice, counted: Mapping[str, Sequence[Any]]) -> None:
-        """See `Audit.conclude`."""
+    def examine(self, session: Session, what: Slice) -> Mapping[str, Fingerprint]:
+        """See `Audit.examine`."""
+        return fingerprint_parts(session, what.table, what.parts or {WHOLE: None})
 
 
 def draw_ticket(warehouse: Warehouse, what: Slice, write_id: str, by: str) -> Ticket:
@@ -160,24 +154,12 @@ def _look_up(warehouse: Warehouse, ticket: Ticket, unknown: CommitUnknownError) 
 
 
 def _measure(session: Session, what: Slice, audit: Audit, *, repeated: bool = False) -> Written:
-    """Count what the audit and the fingerprints ask for, by partition, in one scan."""
-    shape = read_shape(session, what.table)
-    columns = session.columns(what.table) or {}
-    wanted = [*measures(session, shape), *audit.measures(columns, session.dialect)]
-    counted = _aggregate(session, what, wanted)
-    empty = [0, *([None] * (len(wanted) - 1))]
-    audit.conclude(what, {name: counted.get(name, empty)[2:] for name in what.names})
-    fingerprints = {name: shape.fingerprint(*counted.get(name, empty)[:2]) for name in what.names}
-    return Written(fingerprints, columns, repeated)
-
-
-def _aggregate(session: Session, what: Slice, wanted: Sequence[exp.Expr]) -> dict[str, list[Any]]:
-    """Return these aggregates by partition; one without rows is left out."""
-    return count_parts(session, what.table, what.parts or {WHOLE: None}, wanted)
+    return Written(audit.examine(session, what), session.columns(what.table) or {}, repeated)
 
 
 def _count_rows(session: Session, what: Slice) -> dict[str, int]:
-    return {name: int(rows) for name, (rows,) in _aggregate(session, what, [exp.Count(this=exp.Star())]).items()}
+    counted = count_parts(session, what.table, what.parts or {WHOLE: None}, [exp.Count(this=exp.Star())])
+    return {name: int(rows) for name, (rows,) in counted.items()}
 
 
 def _refuse_emptied(what: Slice, written: Written, before: Mapping[str, int]) -> None:
@@ -186,7 +168,7 @@ def _refuse_emptied(what: Slice, written: Written, before: Mapping[str, int]) ->
         named = Slice(what.table, {name: what.parts[name] for name in emptied if name in what.parts})
         raise WriteRefusedError(
             f"{named} has {before[emptied[0]]} rows and would have none; nothing was written. "
-            "Say min_rows: 0 in its audit if that is meant."
+            "Say `row_count: {min: 0}` in its audit if that is meant."
         )
 
 

@@ -16,12 +16,16 @@ from dashboard_trust.warehouses.rejected import COLUMNS as REJECTION_COLUMNS
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-06")
 D1, D2, D3 = "2026-01-01", "2026-01-02", "2026-01-03"
-UNIQUE_ID = {"unique": ["id"], "not_null": ["id"]}
+UNIQUE_ID = [{"unique": "id"}, {"not_null": "id"}]
 
 
 @pytest.fixture
 def warehouse(tmp_path):
     return DuckDBWarehouse(tmp_path / "warehouse.duckdb")
+
+
+def conditions(**sql):
+    return [{"condition": {"name": name, "sql": text}} for name, text in sql.items()]
 
 
 class Orders:
@@ -91,7 +95,7 @@ def test_a_failed_audit_keeps_the_old_partition_and_the_refused_rows_aside(make_
 
     assert not result.success
     assert orders.held() == [(dt.date(2026, 1, 1), 1)]
-    assert "unique_id: 1 of 3 rows repeat another's" in message(result)
+    assert "unique_id: 2026-01-01: 2 of 3 rows share their id with another" in message(result)
     table = message(result).split("refused rows are in ")[1].split(" ")[0]
     with orders.warehouse.connect("test") as connection:
         assert connection.execute(f"SELECT id FROM {table} ORDER BY 1").fetchall() == [(2,), (2,), (3,)]
@@ -152,7 +156,7 @@ def test_no_rows_where_there_were_some_are_refused_unless_that_is_said(make_orde
     assert "has 1 rows and would have none" in message(result)
     assert orders.held() == [(dt.date(2026, 1, 1), 1)]
 
-    meant = make_orders(audit={"min_rows": 0})
+    meant = make_orders(audit=[{"row_count": {"min": 0}}])
     meant.make = lambda rows: empty
     assert meant.write([]).success
     assert meant.held() == []
@@ -184,7 +188,7 @@ def test_a_run_without_a_partition_writes_nothing(make_orders):
 
 def test_no_rows_replace_those_of_their_own_window_whatever_types_they_have(make_orders):
     berlin = dg.DailyPartitionsDefinition("2026-01-01", timezone="Europe/Berlin")
-    orders = make_orders(partitions=berlin, expr="at", audit={"min_rows": 0})
+    orders = make_orders(partitions=berlin, expr="at", audit=[{"row_count": {"min": 0}}])
     late = dt.datetime(2026, 1, 2, 23, 30, tzinfo=dt.UTC)
     early = late - dt.timedelta(days=1)
     orders.write({D2: [{"at": early, "id": 2}], D3: [{"at": late, "id": 3}]}, D2, D3)
@@ -363,20 +367,24 @@ def test_an_input_is_loaded_as_its_annotation_says_and_of_its_partitions_alone(m
 
 
 def test_a_condition_is_counted_of_every_row_and_null_is_not_true(make_orders):
-    audit = {"conditions": {"positive": "id > 0"}, "accepted": {"status": ["paid", None]}, "max_rows": 3}
+    audit = [
+        {"condition": {"name": "positive", "sql": "id > 0"}},
+        {"accepted_values": {"column": "status", "values": ["paid"]}},
+        {"row_count": {"max": 3}},
+    ]
     orders = make_orders(audit=audit)
 
     assert orders.write([row(D1, 1, status="paid"), row(D1, 2, status=None)]).success
     refused = message(orders.write([row(D1, 1, status="lost"), row(D1, -1, status=None)]))
-    assert "positive: 1 of 2 rows do not satisfy it" in refused
-    assert "accepted_status: 1 of 2 rows have another value" in refused
-    assert "row_count: 4 rows, at most 3 expected" in message(
+    assert "positive: 2026-01-01: 1 of 2 rows do not satisfy it" in refused
+    assert "accepted_values_status: 2026-01-01: 1 of 2 rows have another status" in refused
+    assert "row_count: 2026-01-01: 4 rows, at most 3 expected" in message(
         orders.write([row(D1, n, status="paid") for n in range(1, 5)])
     )
 
 
 def test_a_value_that_is_missing_everywhere_is_refused_in_the_checks_and_kept_aside(make_orders, warehouse, instance):
-    orders = make_orders(audit={"not_null": ["paid"]})
+    orders = make_orders(audit=[{"not_null": "paid"}])
     orders.write([row(D1, 1, paid=1.0)])
     result = orders.write([row(D1, 1, paid=None), row(D1, 2, paid=None)])
 
@@ -396,20 +404,20 @@ def test_refused_rows_that_cannot_be_kept_do_not_hide_why_they_were_refused(make
     result = orders.write([row(D1, 2), row(D1, 2)])
 
     assert on_record(instance, "unique_id") == {D1: "FAILED"}
-    assert "repeat another's" in message(result)
+    assert "share their id with another" in message(result)
     assert "The refused rows could not be kept" in message(result)
 
 
 def test_what_is_no_number_is_a_missing_value(make_orders):
-    orders = make_orders(audit={"not_null": ["amount"]})
+    orders = make_orders(audit=[{"not_null": "amount"}])
     orders.make = lambda rows: pl.DataFrame({"day": [dt.date(2026, 1, 1)] * 2, "amount": [1.0, float("nan")]})
 
-    assert "not_null_amount: 1 of 2 rows have none" in message(orders.write([]))
+    assert "not_null_amount: 2026-01-01: 1 of 2 rows have no amount" in message(orders.write([]))
 
 
 @pytest.mark.parametrize("returns", ["another IO manager", "no frame"])
 def test_an_audit_that_nobody_made_fails(make_orders, run, returns):
-    @dg.asset(metadata={AUDIT: {"min_rows": 5}})
+    @dg.asset(metadata={AUDIT: [{"row_count": {"min": 5}}]})
     def orders():
         return dg.MaterializeResult() if returns == "no frame" else pd.DataFrame({"id": [1]})
 
@@ -420,25 +428,25 @@ def test_an_audit_that_nobody_made_fails(make_orders, run, returns):
 
 
 def test_a_condition_is_in_the_engines_own_words(make_orders):
-    orders = make_orders(audit={"conditions": {"first": "tags[1] = 'x'", "halved": "id // 2 = 0"}})
+    orders = make_orders(audit=conditions(first="tags[1] = 'x'", halved="id // 2 = 0"))
     orders.make = lambda rows: pl.DataFrame({"day": [dt.date(2026, 1, 1)], "id": [1], "tags": [["x", "y"]]})
     assert orders.write([]).success
 
     orders.make = lambda rows: pl.DataFrame({"day": [dt.date(2026, 1, 1)], "id": [1], "tags": [["y", "x"]]})
-    assert "first: 1 of 1 rows do not satisfy it" in message(orders.write([]))
+    assert "first: 2026-01-01: 1 of 1 rows do not satisfy it" in message(orders.write([]))
 
 
 def test_a_condition_that_the_engine_has_no_words_for_is_refused(make_orders):
-    refused = make_orders(audit={"conditions": {"spelt": "id = E'\\x' AND id ~~* 'a'"}}).write([row(D1, 1)])
+    refused = make_orders(audit=conditions(spelt="id = E'\\x' AND id ~~* 'a'")).write([row(D1, 1)])
 
     assert not refused.success
 
 
 def test_an_audit_that_cannot_be_run_refuses(make_orders):
-    assert "The audit asks for column 'nope'" in message(make_orders(audit={"not_null": ["nope"]}).write([row(D1, 1)]))
+    assert "has no column 'nope'" in message(make_orders(audit=[{"not_null": "nope"}]).write([row(D1, 1)]))
 
 
-@pytest.mark.parametrize("audit", [{"uniqe": ["id"]}, {"conditions": {"broken": "id >"}}])
+@pytest.mark.parametrize("audit", [[{"uniqe": "id"}], [{"condition": {"name": "broken", "sql": "id >"}}]])
 def test_an_audit_that_cannot_be_meant_is_refused_when_definitions_load(make_orders, audit):
     with pytest.raises(InvalidInputError):
         make_orders(audit=audit)

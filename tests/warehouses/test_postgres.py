@@ -215,10 +215,12 @@ class Killed(NoAudit):
     def __init__(self, postgres):
         self.postgres = postgres
 
-    def conclude(self, what, counted):
+    def examine(self, session, what):
         name = "writing mart.orders (2024-03-01)"
         killed = f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = '{name}'"
+        found = super().examine(session, what)
         assert self.postgres.execute(killed) == [(True,)]
+        return found
 
 
 def test_a_process_that_is_ended_before_the_commit_leaves_the_old_rows(loaded, postgres, stands):
@@ -246,9 +248,10 @@ def test_an_attempt_that_overtakes_its_own_first_one_waits_for_it(loaded, postgr
     go_on, reached = threading.Event(), threading.Event()
 
     class Paused(NoAudit):
-        def conclude(self, what, counted):
+        def examine(self, session, what):
             reached.set()
             assert go_on.wait(60)
+            return super().examine(session, what)
 
     tickets = [draw_ticket(loaded, WHAT, "w1", "us") for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:

@@ -33,7 +33,7 @@ def slice_of(*days: str, name: str = ORDERS) -> Slice:
 class Refusing(NoAudit):
     """An audit that finds fault with whatever was written."""
 
-    def conclude(self, what, counted):
+    def examine(self, session, what):
         raise WriteRefusedError("too few")
 
 
@@ -43,9 +43,10 @@ class Paused(NoAudit):
     def __init__(self):
         self.reached, self.go_on = threading.Event(), threading.Event()
 
-    def conclude(self, what, counted):
+    def examine(self, session, what):
         self.reached.set()
         assert self.go_on.wait(60)
+        return super().examine(session, what)
 
 
 @pytest.fixture

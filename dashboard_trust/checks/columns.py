@@ -1,0 +1,47 @@
+"""Whether a table has the columns it is to have. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from dashboard_trust.checks.values import RuleError
+from dashboard_trust.contracts.table_rules import Columns
+
+SAME = {"TEXT": "VARCHAR", "CHAR": "VARCHAR", "DECIMAL": "DECIMAL", "TIMESTAMPNTZ": "TIMESTAMP"}
+
+
+def judge_columns(rule: Columns, types: Mapping[str, str], dialect: str) -> tuple[str, str]:
+    """Return what is wrong with a table's columns (types by name, in order), and what is only to be said of them.
+
+    Raises:
+        RuleError: A type that is asked for is none of this engine.
+    """
+    missing = [f"column {name!r} is missing" for name in rule.types if name not in types]
+    changed = [
+        f"column {name!r} is {types[name]} instead of {wanted}"
+        for name, wanted in rule.types.items()
+        if wanted and name in types and not same_type(wanted, types[name], dialect)
+    ]
+    more = [name for name in types if name not in rule.types]
+    added = [f"column {name!r} ({types[name]}) is new" for name in more]
+    there = [name for name in types if name in rule.types]
+    moved = rule.ordered and not missing and there != list(rule.types)
+    problems = [*missing, *changed, *(added if rule.added == "refused" else [])]
+    problems += [f"columns come in the order {', '.join(there)}"] if moved else []
+    return "; ".join(problems), "" if problems or rule.added == "refused" else "; ".join(added)
+
+
+def same_type(wanted: str, found: str, dialect: str) -> bool:
+    """Return whether a column's own type is the one that is asked for, under whatever name; digits count if given."""
+    try:
+        asked, has = (exp.DataType.build(kind, dialect=dialect) for kind in (wanted, found))
+    except (SqlglotError, ValueError) as error:
+        raise RuleError(f"{wanted!r} is no type of {dialect}") from error
+    if asked == has:
+        return True
+    names = {SAME.get(kind.this.name, kind.this.name) for kind in (asked, has)}
+    # Without digits any will do; text of any length is text.
+    return len(names) == 1 and (not asked.expressions or (names == {"VARCHAR"} and not has.expressions))

@@ -1,0 +1,72 @@
+"""What rules found: by rule, and by part of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dashboard_trust.contracts.rules import Rule
+from dashboard_trust.warehouses.fingerprints import Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class PartOutcome:
+    """What a rule found in one part: a partition, a UTC day, or the whole table (``""``).
+
+    ``measured`` is what it was judged by: mostly the number of rows that break it.
+    """
+
+    passed: bool
+    reason: str = ""
+    measured: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOutcome:
+    """What a rule found, by part; ``error`` says why it could not be looked at, and then it found nothing.
+
+    ``note`` is to be said though nothing is wrong; ``sample`` are keys of failing rows, where they were asked for.
+    """
+
+    rule: Rule
+    parts: Mapping[str, PartOutcome] = field(default_factory=dict)
+    error: str = ""
+    note: str = ""
+    sample: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was looked at, and holds everywhere."""
+        return not self.error and all(part.passed for part in self.parts.values())
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, with the newest three parts of which it is."""
+        if self.error:
+            return self.error
+        wrong = [_told(part, outcome) for part, outcome in sorted(self.parts.items()) if not outcome.passed]
+        more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        return "; ".join(wrong[-3:]) + more or self.note
+
+
+@dataclass(frozen=True, slots=True)
+class TableReport:
+    """What all rules of a table found in the same rows, and what these rows are.
+
+    ``queries`` is how many statements were asked; ``accepted`` are the rows of the parts from which volumes may be
+    learned.
+    """
+
+    outcomes: Sequence[RuleOutcome]
+    fingerprints: Mapping[str, Fingerprint]
+    accepted: Mapping[str, int] = field(default_factory=dict)
+    queries: int = 0
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """The number of rows of each part."""
+        return {part: found.rows for part, found in self.fingerprints.items()}
+
+
+def _told(part: str, outcome: PartOutcome) -> str:
+    return f"{part}: {outcome.reason}" if part else outcome.reason

@@ -1,0 +1,146 @@
+"""Two tables beside each other: rows, sums, and keys that differ, by part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlglot import exp
+
+from dashboard_trust.checks.outcomes import PartOutcome
+from dashboard_trust.checks.row_counts import TEXTS, matches, parse_condition
+from dashboard_trust.checks.scopes import Scope
+from dashboard_trust.checks.values import RuleError, Table
+from dashboard_trust.contracts.table_rules import Reconciliation
+from dashboard_trust.warehouses.column_types import kind_of
+from dashboard_trust.warehouses.parts import Grouping, grouped_rows
+from dashboard_trust.warehouses.session import column, either
+from dashboard_trust.warehouses.session import table as as_table
+
+PART = "dashboard_trust_part"
+WIDEST = "DECIMAL(38, 9)"
+LARGEST = "1e28"
+HERE = ("rows_here", "amounts_here", "sum_here")
+THERE = ("rows_there", "amounts_there", "sum_there")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two tables stand to each other in one part: rows and sums of both, and how many keys differ."""
+
+    rows: tuple[int, int]
+    sums: tuple[Decimal, Decimal]
+    keys: int
+    amounts: tuple[int, int]
+
+
+def compare(rule: Reconciliation, table: Table, scope: Scope, grouping: Grouping) -> dict[str, Difference]:
+    """Compare a table with another one of the same engine, in one query; what neither has is left out.
+
+    Raises:
+        RuleError: There is no such table or column on the other side, or it cannot be added up.
+        WarehouseError: The engine refused.
+    """
+    others = table.session.columns(rule.table)
+    if others is None:
+        raise RuleError(f"there is no table {rule.table!r} to reconcile with")
+    other = Table(table.session, rule.table, others)
+    other_grouping = scope.grouping(table.session, rule.table, others, rule.other_time_column)
+    here = side(table, grouping, rule.key, rule.amount, rule.where)
+    there = side(other, other_grouping, rule.other_key or rule.key, rule.other_amount or rule.amount, rule.other_where)
+    if _kinds(table, rule.key) != _kinds(other, rule.other_key or rule.key):
+        here, there = _by_text(here, len(rule.key)), _by_text(there, len(rule.key))
+    both = exp.union(_placed(here, HERE, THERE, rule), _placed(there, THERE, HERE, rule), distinct=False)
+    keys = [column(f"key_{n}") for n in range(len(rule.key))]
+    sums = [exp.Sum(this=column(name)).as_(name) for name in (*HERE, *THERE)]
+    by_key = exp.select(column(PART), *sums).from_(both.subquery("both")).group_by(column(PART), *keys)
+    totals = [exp.Sum(this=column(name)) for name in (*HERE, *THERE)]
+    differ = exp.CountIf(this=either(_differences(rule)))
+    query = exp.select(column(PART), *totals, differ).from_(by_key.subquery("by_key")).group_by(column(PART))
+    return {str(part): _difference(values) for part, *values in table.session.query(query)}
+
+
+def judge(rule: Reconciliation, name: str, found: Difference | None) -> PartOutcome:
+    """Judge a part; of what neither side has any row, nothing differs."""
+    if found is None:
+        return PartOutcome(True, measured=0)
+    if found.keys <= rule.allowed_keys:
+        return PartOutcome(True, measured=found.keys)
+    sides = [
+        f"{table} has {rows}" + (f" for {amount:f}" if rule.amount else "")
+        for table, rows, amount in zip((name, rule.table), found.rows, found.sums, strict=True)
+    ]
+    told = f"{found.keys} keys differ" if rule.key else "they differ"
+    allowed = f"; {rule.allowed_keys} may" if rule.key and rule.allowed_keys else ""
+    return PartOutcome(False, f"{', '.join(sides)}; {told}{allowed}", found.keys)
+
+
+def side(table: Table, grouping: Grouping, key: Sequence[str], amount: str, where: str) -> exp.Select:
+    """Return a table's rows with their part, key and amount."""
+    for name in key:
+        table.kind(name)
+    rows = grouped_rows(grouping, as_table(table.name))
+    if where:
+        rows = rows.where(parse_condition(where, table, "where"))
+    part = exp.convert(grouping.only) if grouping.part is None else grouping.part
+    found = exp.null() if not amount else amount_of(table, amount)
+    keys = [table.value(name).as_(f"key_{n}", quoted=True) for n, name in enumerate(key)]
+    wanted = (part.as_(PART, quoted=True), *keys, found.as_("amount", quoted=True))
+    return exp.select(*wanted).from_(rows.subquery("given"))
+
+
+def amount_of(table: Table, name: str) -> exp.Expr:
+    """Return an amount that can be added up without loss, NULL where there is none."""
+    kind = table.kind(name)
+    if kind == "text":
+        text = exp.Trim(this=column(name))
+        readable = matches(text, TEXTS["number"], table.session.dialect)
+        number = exp.TryCast(this=text, to=exp.DataType.build(WIDEST))
+        return exp.Case(ifs=[exp.If(this=readable, true=number)])
+    if kind == "float":  # the sum of which hangs on their order
+        finite = exp.and_(exp.not_(table.is_missing(name)), exp.Abs(this=column(name)) < exp.Literal.number(LARGEST))
+        return exp.Case(ifs=[exp.If(this=finite, true=exp.cast(column(name), WIDEST))])
+    if kind != "number":
+        raise RuleError(f"{name!r} is {table.types[name]}, which cannot be added up")
+    return table.value(name)
+
+
+def _placed(rows: exp.Select, own: Sequence[str], others: Sequence[str], rule: Reconciliation) -> exp.Select:
+    """Return rows with their counts on their own side, and nothing on the other."""
+    amount = column("amount")
+    there = exp.Case(ifs=[exp.If(this=amount.copy().is_(exp.null()), true=exp.convert(0))], default=exp.convert(1))
+    nothing = exp.cast(exp.convert(0), WIDEST)
+    own_values = (exp.convert(1), there, exp.func("COALESCE", amount, nothing.copy()))
+    values = dict(zip(own, own_values, strict=True)) | dict(
+        zip(others, (exp.convert(0), exp.convert(0), nothing), strict=True)
+    )
+    named = [values[name].as_(name, quoted=True) for name in (*HERE, *THERE)]
+    keys = [column(f"key_{n}") for n in range(len(rule.key))]
+    return exp.select(column(PART), *keys, *named).from_(rows.subquery("side"))
+
+
+def _differences(rule: Reconciliation) -> list[exp.Expr]:
+    rows, amounts = (exp.NEQ(this=column(HERE[n]), expression=column(THERE[n])) for n in (0, 1))
+    apart = exp.Abs(this=exp.Sub(this=column(HERE[2]), expression=column(THERE[2])))
+    return [rows, amounts, apart > exp.Literal.number(f"{rule.tolerance:f}")] if rule.amount else [rows]
+
+
+def _kinds(table: Table, key: Sequence[str]) -> list[str]:
+    return [kind_of(table.types[name]) for name in key if table.kind(name)]
+
+
+def _by_text(rows: exp.Select, keys: int) -> exp.Select:
+    texts = [exp.cast(column(f"key_{n}"), "TEXT").as_(f"key_{n}", quoted=True) for n in range(keys)]
+    return exp.select(column(PART), *texts, column("amount")).from_(rows.subquery("typed"))
+
+
+def _difference(values: Sequence[Any]) -> Difference:
+    rows_here, amounts_here, sum_here, rows_there, amounts_there, sum_there, keys = values
+    return Difference(
+        rows=(int(rows_here), int(rows_there)),
+        sums=(Decimal(str(sum_here)), Decimal(str(sum_there))),
+        keys=int(keys or 0),
+        amounts=(int(amounts_here), int(amounts_there)),
+    )

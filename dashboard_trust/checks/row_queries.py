@@ -1,0 +1,119 @@
+"""Rules of rows that need a grouping, an order or another table: a query for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlglot import exp
+
+from dashboard_trust.checks.values import RuleError, Table
+from dashboard_trust.contracts.row_rules import Monotonic, References, Unique
+from dashboard_trust.contracts.rules import RowRule
+from dashboard_trust.errors import nearest
+from dashboard_trust.warehouses.parts import VALUE, Grouping, count_groups, grouped_rows
+from dashboard_trust.warehouses.session import column
+from dashboard_trust.warehouses.session import table as as_table
+
+FOUND, KEYS, BEFORE = "dashboard_trust_found", "dashboard_trust_keys", "dashboard_trust_before"
+Bad = Mapping[str, int]
+
+
+def query_bad(rule: RowRule, table: Table, grouping: Grouping) -> Bad:
+    """Return how many rows of each part break a rule; a part without any may be left out.
+
+    Raises:
+        RuleError: It cannot be asked of this table.
+        WarehouseError: The engine refused.
+    """
+    return QUERIES[type(rule)](rule, table, grouping)
+
+
+def doubled_keys(rule: Unique, table: Table, rows: exp.Expr) -> exp.Select:
+    """Return the keys that more than one of these rows has."""
+    keys = [table.value(name) for name in rule.key]
+    named = [key.as_(f"{KEYS}{n}", quoted=True) for n, key in enumerate(keys)]
+    there = exp.or_(*(exp.not_(table.is_missing(name)) for name in rule.key))
+    query = exp.select(*named).from_(rows).where(there).group_by(*(key.copy() for key in keys))
+    return query.having(exp.Count(this=exp.Star()) > 1)
+
+
+def _unique(rule: Unique, table: Table, grouping: Grouping) -> Bad:
+    whole = grouping.value is not None and not rule.within_day and grouping.where is None
+    suspects = _suspects(rule, table, Grouping() if whole else grouping)
+    if not suspects:
+        return {}
+    rows = grouped_rows(grouping, as_table(table.name))
+    within = [] if whole else [column(VALUE)]
+    keys = [table.value(name) for name in rule.key]
+    there = exp.or_(*(exp.not_(table.is_missing(name)) for name in rule.key))
+    copies = exp.Window(this=exp.Count(this=exp.Star()), partition_by=[*within, *keys])
+    # Only rows with a key are counted: those without share nothing.
+    counted = exp.select(column(VALUE), copies.as_(FOUND, quoted=True)).from_(rows.subquery("given")).where(there)
+    wanted = exp.CountIf(this=column(FOUND) > 1)
+    found = count_groups(table.session, counted.subquery("slice"), grouping, [wanted])
+    return {part: int(number or 0) for part, (number,) in found.items()}
+
+
+def _suspects(rule: Unique, table: Table, grouping: Grouping) -> bool:
+    """Return whether a key may be there twice: as many different ones (or their hashes) as rows with one is a no."""
+    there = exp.or_(*(exp.not_(table.is_missing(name)) for name in rule.key))
+    if len(rule.key) == 1:
+        key = table.value(rule.key[0])
+    else:
+        key = exp.Case(
+            ifs=[exp.If(this=there, true=table.session.row_hash({name: table.types[name] for name in rule.key}))]
+        )
+    wanted = [exp.CountIf(this=there), exp.Count(this=exp.Distinct(expressions=[key]))]
+    counted = count_groups(table.session, as_table(table.name), grouping, wanted)
+    return any(int(rows or 0) != int(different or 0) for rows, different in counted.values())
+
+
+def _monotonic(rule: Monotonic, table: Table, grouping: Grouping) -> Bad:
+    found = table.value(rule.column)
+    ordered = [
+        exp.Ordered(this=each, desc=desc, nulls_first=False)
+        for each, desc in ((table.value(rule.by), False), (found.copy(), rule.falling))
+    ]
+    window = exp.Window(
+        this=exp.Lag(this=found.copy()), partition_by=[column(VALUE)], order=exp.Order(expressions=ordered)
+    )
+    there = exp.not_(exp.or_(table.is_missing(rule.column), table.is_missing(rule.by)))
+    rows = grouped_rows(grouping, as_table(table.name)).subquery("given")
+    source = exp.select("*", window.as_(BEFORE, quoted=True)).from_(rows).where(there)
+    falls, stays = (exp.GT, exp.GTE) if rule.falling else (exp.LT, exp.LTE)
+    bad = (stays if rule.strictly else falls)(this=found.copy(), expression=column(BEFORE))
+    counted = count_groups(table.session, source.subquery("slice"), grouping, [exp.CountIf(this=bad)])
+    return {part: int(number or 0) for part, (number,) in counted.items()}
+
+
+def _references(rule: References, table: Table, grouping: Grouping) -> Bad:
+    others = table.session.columns(rule.table)
+    if others is None:
+        raise RuleError(f"there is no table {rule.table!r} to look keys up in")
+    other_key = rule.other_key or rule.key
+    for name in other_key:
+        if name not in others:
+            raise RuleError(f"{rule.table} has no column {name!r}: {nearest(name, others)}")
+    keys = [column(name).as_(f"{KEYS}{n}", quoted=True) for n, name in enumerate(other_key)]
+    known = exp.select(*keys, exp.convert(1).as_(FOUND, quoted=True)).distinct().from_(as_table(rule.table))
+    rows = grouped_rows(grouping, as_table(table.name)).subquery("given")
+    same = exp.and_(
+        *(
+            exp.EQ(this=exp.column(name, table="given", quoted=True), expression=column(f"{KEYS}{n}"))
+            for n, name in enumerate(rule.key)
+        )
+    )
+    source = exp.select("*").from_(rows).join(known.subquery("known"), on=same, join_type="left")
+    there = exp.and_(*(exp.not_(table.is_missing(name)) for name in rule.key))
+    bad = exp.CountIf(this=exp.and_(there, column(FOUND).is_(exp.null())))
+    counted = count_groups(table.session, source.subquery("slice"), grouping, [bad])
+    return {part: int(number or 0) for part, (number,) in counted.items()}
+
+
+QUERIES: Mapping[type[RowRule], Callable[[Any, Table, Grouping], Bad]] = {
+    Unique: _unique,
+    Monotonic: _monotonic,
+    References: _references,
+}
+"""How each kind of rule is asked."""

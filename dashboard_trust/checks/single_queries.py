@@ -1,0 +1,111 @@
+"""Rules of a table as one number: the age of its newest value, and what somebody's own query says."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+from dashboard_trust.checks.outcomes import PartOutcome
+from dashboard_trust.checks.row_counts import TEXTS, matches
+from dashboard_trust.checks.values import RuleError, Table
+from dashboard_trust.contracts.table_rules import Freshness, Query
+from dashboard_trust.warehouses.session import column, function
+from dashboard_trust.warehouses.session import table as as_table
+
+ROWS = "dashboard_trust_rows"
+WRITES = (exp.DML, exp.DDL, exp.Command, exp.Into)
+
+
+def newest(rule: Freshness, table: Table, now: dt.datetime) -> exp.Expr:
+    """Return the aggregate that says when the newest value is from, in seconds since 1970.
+
+    A value from the future says nothing of how fresh a table is.
+
+    Raises:
+        RuleError: The column holds no times.
+    """
+    found = _moment(rule.column, table)
+    known = exp.cast(exp.convert(f"{now.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}+00"), "TIMESTAMPTZ")
+    kind = table.kind(rule.column)
+    limit = known if kind in ("text", "timestamptz") else table.literal(rule.column, _plain(now, kind))
+    past = exp.Case(ifs=[exp.If(this=found <= limit, true=found.copy())])
+    return exp.Extract(this=exp.var("EPOCH"), expression=exp.Max(this=past))
+
+
+def judge_newest(rule: Freshness, seconds: Any, end: dt.datetime | None, now: dt.datetime) -> PartOutcome:
+    """Judge the newest value of a part that ends then, or is still going on."""
+    due = min(end, now) if end else now
+    if seconds is None:
+        return PartOutcome(False, f"no {rule.column} up to now can be read")
+    at = dt.datetime.fromtimestamp(float(seconds), dt.UTC)
+    hours = (due - at) / dt.timedelta(hours=1)
+    if due - at < rule.within:
+        return PartOutcome(True, measured=hours)
+    until = "its end" if due == end else "now"
+    wanted = rule.within / dt.timedelta(hours=1)
+    return PartOutcome(
+        False,
+        f"its newest {rule.column} is {at:%Y-%m-%d %H:%M} UTC, {hours:.1f} hours before {until}; "
+        f"less than {wanted:g} hours expected",
+        hours,
+    )
+
+
+def measure_query(rule: Query, table: Table, where: exp.Expr | None) -> PartOutcome:
+    """Ask somebody's own query of the rows for which ``where`` holds, and judge its number.
+
+    Raises:
+        RuleError: It is no query of one number.
+        WarehouseError: The engine refused.
+    """
+    found = table.session.query(_query(rule, table, where))
+    if len(found) != 1 or len(found[0]) != 1:
+        raise RuleError(f"query {rule.name!r} is to give one number, and gave {len(found)} rows")
+    try:
+        number = Decimal(str(found[0][0]))
+    except InvalidOperation:
+        number = Decimal("nan")
+    if not number.is_finite() or isinstance(found[0][0], bool):
+        raise RuleError(f"query {rule.name!r} is to give one number, and gave {found[0][0]!r}")
+    unit = f" {rule.unit}" if rule.unit else ""
+    low = rule.min is not None and number < rule.min
+    if low or (rule.max is not None and number > rule.max):
+        bound = f"at least {rule.min}" if low else f"at most {rule.max}"
+        return PartOutcome(False, f"{number:f}{unit}, {bound} expected", float(number))
+    return PartOutcome(True, measured=float(number))
+
+
+def _query(rule: Query, table: Table, where: exp.Expr | None) -> exp.Query:
+    dialect = table.session.dialect
+    try:
+        parsed = parse_one(rule.sql.replace("{table}", ROWS), dialect=dialect)
+    except SqlglotError as error:
+        raise RuleError(f"query {rule.name!r} is not SQL of {dialect}: {rule.sql}") from error
+    if not isinstance(parsed, exp.Query) or parsed.find(*WRITES) is not None:
+        raise RuleError(f"query {rule.name!r} is to read, and nothing else: {rule.sql}")
+    rows = exp.select("*").from_(as_table(table.name))
+    return parsed.with_(ROWS, as_=rows.where(where) if where is not None else rows)
+
+
+def _moment(name: str, table: Table) -> exp.Expr:
+    """Return a column's value as a moment; where it is none, or infinite, NULL."""
+    kind = table.kind(name)
+    if kind == "text":
+        text = exp.Trim(this=column(name))
+        day = exp.func("COALESCE", table.session.day(name, table.types[name]), exp.convert(""))
+        readable = exp.and_(matches(text, TEXTS["timestamp"], table.session.dialect), day.neq(""))
+        return exp.Case(ifs=[exp.If(this=readable, true=exp.TryCast(this=text, to=exp.DataType.build("TIMESTAMPTZ")))])
+    if kind not in ("date", "timestamp", "timestamptz"):
+        raise RuleError(f"{name!r} is {table.types[name]}, and freshness is asked of times")
+    if table.session.dialect == "snowflake":  # it has no infinite ones
+        return column(name)
+    return exp.Case(ifs=[exp.If(this=function("ISFINITE", column(name)), true=column(name))])
+
+
+def _plain(now: dt.datetime, kind: str) -> dt.date | dt.datetime:
+    moment = now.astimezone(dt.UTC)
+    return moment.date() if kind == "date" else moment.replace(tzinfo=None)

@@ -1,0 +1,144 @@
+"""How many rows a partition may have, by itself and beside those of the same weekday before it. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from statistics import median
+
+from dashboard_trust.checks.outcomes import PartOutcome
+from dashboard_trust.contracts.table_rules import RowCount, VolumeAnomaly
+
+History = Mapping[dt.datetime, int]
+"""Rows of the accepted partitions, by their start in their own time (naive)."""
+
+ROBUST = 1.4826  # makes the median absolute deviation of normal values their standard deviation
+LEAST_SPREAD = 0.05  # of the median: where all weeks are alike, a row more is no anomaly
+
+
+class TooLittleHistoryError(Exception):
+    """There are not enough accepted partitions to judge by; the message says how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volumes:
+    """What the parts of a table hold, by which their volumes are judged.
+
+    Args:
+        rows: The number of rows of each.
+        starts: When those of time begin, in the partitions' own time (naive).
+        sound: Those in which every other rule that holds is satisfied.
+        history: What was accepted before, of parts that are not among these.
+        waived: Those that a person accepted as they are.
+    """
+
+    rows: Mapping[str, int]
+    starts: Mapping[str, dt.datetime]
+    sound: Set[str]
+    history: History = field(default_factory=dict)
+    waived: Set[str] = frozenset()
+
+
+def judge_volumes(
+    rules: Sequence[RowCount | VolumeAnomaly], volumes: Volumes
+) -> tuple[dict[str, dict[str, PartOutcome]], dict[str, int]]:
+    """Return what each rule (by its check's name) found in each part, and the rows of the parts to learn from.
+
+    In the order of time, so that a part is judged by what was accepted before it; one that is not sound, or is an
+    anomaly itself, is not learned from unless a person accepted it.
+    """
+    found: dict[str, dict[str, PartOutcome]] = {rule.check: {} for rule in rules}
+    known, accepted = dict(volumes.history), dict[str, int]()
+    for part in sorted(volumes.rows, key=lambda part: (volumes.starts.get(part, dt.datetime.max), part)):
+        rows, start = volumes.rows[part], volumes.starts.get(part)
+        usual = True
+        for rule in rules:
+            outcome, learns = _judge(rule, rows, start, known)
+            found[rule.check][part] = outcome
+            usual = usual and learns
+        if part in volumes.waived or (usual and part in volumes.sound):
+            accepted[part] = rows
+            if start is not None:
+                known[start] = rows
+    return found, accepted
+
+
+def judge_empty(rule: RowCount) -> PartOutcome:
+    """Judge a table without any row."""
+    return _judge(RowCount(min=rule.min), 0, None, {})[0]
+
+
+def _judge(
+    rule: RowCount | VolumeAnomaly, rows: int, start: dt.datetime | None, history: History
+) -> tuple[PartOutcome, bool]:
+    """Return what a rule finds, and whether it has nothing against learning from it."""
+    judge = judge_row_count if isinstance(rule, RowCount) else judge_anomaly
+    try:
+        reason = judge(rule, rows, start, history)  # type: ignore[arg-type]
+    except TooLittleHistoryError as error:
+        holds = rule.too_little == "hold"
+        told = f"{error}; it holds as too_little says" if holds else f"{error}; it passes as too_little says"
+        return PartOutcome(not holds, told, rows), True
+    return PartOutcome(not reason, reason, rows), not reason
+
+
+def judge_row_count(rule: RowCount, rows: int, start: dt.datetime | None, history: History) -> str:
+    """Say what is wrong with a number of rows, or nothing.
+
+    Raises:
+        TooLittleHistoryError: It is bounded by a median, and there is none.
+    """
+    least = 1 if rule.min is None else rule.min
+    if rows < least:
+        return f"{rows} rows, at least {least} expected"
+    if rule.max is not None and rows > rule.max:
+        return f"{rows} rows, at most {rule.max} expected"
+    if rule.of_median is None:
+        return ""
+    known = _same_weekday(start, history, rule.weeks)
+    if len(known) < 2:
+        raise TooLittleHistoryError(_told(known, 2, rule.weeks))
+    middle = median(known)
+    low, high = (share * middle for share in rule.of_median)
+    if low <= rows <= high:
+        return ""
+    return f"{rows} rows, {low:,.0f} to {high:,.0f} expected by the median ({middle:,.0f}) of {len(known)} such days"
+
+
+def judge_anomaly(rule: VolumeAnomaly, rows: int, start: dt.datetime | None, history: History) -> str:
+    """Say how far a number of rows is from what was accepted before, if that is too far.
+
+    Raises:
+        TooLittleHistoryError: Too few partitions were accepted before.
+    """
+    known = _same_weekday(start, history, rule.weeks)
+    alike = "such days"
+    if len(known) < rule.least:
+        known, alike = _recent(start, history, rule.weeks), "days"
+    if len(known) < rule.least:
+        raise TooLittleHistoryError(_told(known, rule.least, rule.weeks))
+    middle = median(known)
+    spread = max(ROBUST * median(abs(rows - middle) for rows in known), LEAST_SPREAD * middle, 1.0)
+    if abs(rows - middle) <= rule.sensitivity * spread:
+        return ""
+    low, high = max(middle - rule.sensitivity * spread, 0), middle + rule.sensitivity * spread
+    return f"{rows} rows, {low:,.0f} to {high:,.0f} expected by {len(known)} {alike} before it"
+
+
+def _same_weekday(start: dt.datetime | None, history: History, weeks: int) -> Sequence[int]:
+    if start is None:
+        return []
+    before = [start - dt.timedelta(weeks=n) for n in range(1, weeks + 1)]
+    return [history[moment] for moment in before if moment in history]
+
+
+def _recent(start: dt.datetime | None, history: History, weeks: int) -> Sequence[int]:
+    if start is None:
+        return []
+    oldest = start - dt.timedelta(weeks=weeks)
+    return [rows for moment, rows in history.items() if oldest <= moment < start]
+
+
+def _told(known: Sequence[int], wanted: int, weeks: int) -> str:
+    return f"too little history: {len(known)} of {wanted} accepted partitions in {weeks} weeks"
