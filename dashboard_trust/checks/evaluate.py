@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from dashboard_trust.checks.columns import judge_columns
 from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome, TableReport
-from dashboard_trust.checks.reconciliation import compare, judge
+from dashboard_trust.checks.reconciliation import compare
 from dashboard_trust.checks.row_counts import BAD, count_bad
 from dashboard_trust.checks.row_queries import QUERIES, query_bad
 from dashboard_trust.checks.samples import sample_keys
@@ -101,7 +101,7 @@ class _Look:
         if types is None:
             self._fail(self.rules.all_rules, f"table {self.rules.title} is not there")
         else:
-            self.table = Table(self.session, self.rules.name, types)
+            self.table = Table(self.session, self.rules.name, types, self.rules.title)
             self._look_at_columns()
             try:
                 self.grouping = self.scope.grouping(self.session, self.rules.name, types)
@@ -208,10 +208,10 @@ class _Look:
                 self.found[rule.check] = judged
                 self._sample(rule)
         for rule in self._of(Reconciliation):
-            compared = self._attempt(rule, partial(compare, rule, self.table, self.scope, self.grouping))
+            compare_with = partial(compare, rule, self.table, self.scope, self.grouping, self.fingerprints)
+            compared = self._attempt(rule, compare_with)
             if compared is not None:
-                parts = self.fingerprints.keys() | compared.keys()
-                self.found[rule.check] = {part: judge(rule, self.rules.title, compared.get(part)) for part in parts}
+                self.found[rule.check] = compared
         for rule in self._of(Query):
             asked = self._attempt(rule, partial(self._ask, rule))
             if asked is not None:

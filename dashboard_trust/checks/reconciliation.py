@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from dashboard_trust.checks.scopes import Scope
 from dashboard_trust.checks.values import RuleError, Table
 from dashboard_trust.contracts.table_rules import Reconciliation
 from dashboard_trust.warehouses.column_types import kind_of
-from dashboard_trust.warehouses.parts import Grouping, grouped_rows
+from dashboard_trust.warehouses.parts import Grouping, count_groups, grouped_rows
 from dashboard_trust.warehouses.session import column, either
 from dashboard_trust.warehouses.session import table as as_table
 
@@ -36,8 +36,12 @@ class Difference:
     amounts: tuple[int, int]
 
 
-def compare(rule: Reconciliation, table: Table, scope: Scope, grouping: Grouping) -> dict[str, Difference]:
-    """Compare a table with another one of the same engine, in one query; what neither has is left out.
+def compare(
+    rule: Reconciliation, table: Table, scope: Scope, grouping: Grouping, parts: Iterable[str]
+) -> dict[str, PartOutcome]:
+    """Judge these parts of a table beside another one of the same engine, in one query and one for its parts.
+
+    A part of which the other table has no rows at all is left out: what is missing there says nothing of this one.
 
     Raises:
         RuleError: There is no such table or column on the other side, or it cannot be added up.
@@ -59,11 +63,14 @@ def compare(rule: Reconciliation, table: Table, scope: Scope, grouping: Grouping
     totals = [exp.Sum(this=column(name)) for name in (*HERE, *THERE)]
     differ = exp.CountIf(this=either(_differences(rule)))
     query = exp.select(column(PART), *totals, differ).from_(by_key.subquery("by_key")).group_by(column(PART))
-    return {str(part): _difference(values) for part, *values in table.session.query(query)}
+    found = {str(part): _difference(values) for part, *values in table.session.query(query)}
+    there_too = count_groups(table.session, as_table(rule.table), other_grouping, [exp.Count(this=exp.Star())])
+    comparable = {*found, *parts} if grouping.value is None and not grouping.only else {*parts} & there_too.keys()
+    return {part: _judge(rule, table.title, found.get(part)) for part in sorted(comparable)}
 
 
-def judge(rule: Reconciliation, name: str, found: Difference | None) -> PartOutcome:
-    """Judge a part; of what neither side has any row, nothing differs."""
+def _judge(rule: Reconciliation, name: str, found: Difference | None) -> PartOutcome:
+    """Judge a part; of what counts on neither side, nothing differs."""
     if found is None:
         return PartOutcome(True, measured=0)
     if found.keys <= rule.allowed_keys:

@@ -20,13 +20,13 @@ class RuleError(InvalidInputError):
 class Table:
     """A table as rules are compiled for it: its columns' types, and how its engine compares them."""
 
-    def __init__(self, session: Session, name: str, types: dict[str, str]) -> None:
-        self.session, self.name, self.types = session, name, types
+    def __init__(self, session: Session, name: str, types: dict[str, str], title: str = "") -> None:
+        self.session, self.name, self.types, self.title = session, name, types, title or name
 
     def kind(self, name: str) -> Kind:
         """Return what a column holds; raise `RuleError` where there is no such column."""
         if name not in self.types:
-            raise RuleError(f"{self.name} has no column {name!r}: {nearest(name, self.types)}")
+            raise RuleError(f"{self.title} has no column {name!r}: {nearest(name, self.types)}")
         return kind_of(self.types[name])
 
     def is_missing(self, name: str) -> exp.Expr:

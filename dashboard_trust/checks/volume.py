@@ -13,6 +13,7 @@ from dashboard_trust.contracts.table_rules import RowCount, VolumeAnomaly
 History = Mapping[dt.datetime, int]
 """Rows of the accepted partitions, by their start in their own time (naive)."""
 
+TOO_LITTLE = "too little history"
 ROBUST = 1.4826  # makes the median absolute deviation of normal values their standard deviation
 LEAST_SPREAD = 0.05  # of the median: where all weeks are alike, a row more is no anomaly
 
@@ -141,4 +142,4 @@ def _recent(start: dt.datetime | None, history: History, weeks: int) -> Sequence
 
 
 def _told(known: Sequence[int], wanted: int, weeks: int) -> str:
-    return f"too little history: {len(known)} of {wanted} accepted partitions in {weeks} weeks"
+    return f"{TOO_LITTLE}: {len(known)} of {wanted} accepted partitions in {weeks} weeks"

@@ -177,7 +177,7 @@ class Requirement:
     latest partition built from it. ``read_now`` says that something without any time reads it too, so
     that it never stops growing old. ``blocks`` is False when it serves only sections that may be
     labelled; ``sections`` names them all. ``others`` are checks that are not defined here, and count where
-    they have spoken.
+    they have spoken. ``owners`` are those of single checks: who acts when it failed, and when it errored.
     """
 
     asset: str
@@ -191,6 +191,7 @@ class Requirement:
     blocks: bool = True
     period: Period | None = None
     read_now: bool = False
+    owners: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

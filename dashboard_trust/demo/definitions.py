@@ -11,7 +11,6 @@ from dashboard_trust.demo.days import build_partitions
 from dashboard_trust.demo.dbt import manifest_path
 from dashboard_trust.demo.home import Home
 from dashboard_trust.demo.models import build_models
-from dashboard_trust.demo.raw_checks import build_crm_checks, build_stream_checks
 from dashboard_trust.enforcement.automation import readiness_sensor
 from dashboard_trust.enforcement.gated_assets import trust
 from dashboard_trust.enforcement.io_manager import TrustedIOManager
@@ -33,7 +32,6 @@ def build_definitions(home: Home) -> dg.Definitions:
                 *build_models(manifest_path(home), partitions).values(),
                 dashboard,
             ],
-            asset_checks=[build_stream_checks(), build_crm_checks(partitions)],
             # The warehouse takes one writer at a time, and a process per step costs seconds each.
             executor=dg.in_process_executor,
             resources={"warehouse_io": TrustedIOManager(lambda: Home.from_environment().warehouse)},
@@ -52,7 +50,8 @@ def build_definitions(home: Home) -> dg.Definitions:
                     description="Launches the dashboard once per version of its inputs; says how it stands.",
                 ),
             ],
-        )
+        ),
+        warehouse=lambda: Home.from_environment().warehouse,
     )
 
 

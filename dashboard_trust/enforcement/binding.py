@@ -10,7 +10,7 @@ import dagster as dg
 from dashboard_trust.contracts.model import DashboardContract, Input, Period, Promise, Requirement, Section
 from dashboard_trust.enforcement.partition_mappings import Graph, Mappings
 from dashboard_trust.errors import ContractError, InvalidInputError, nearest
-from dashboard_trust.evidence.names import GATE_CHECK
+from dashboard_trust.evidence.names import GATE_CHECK, OWNERS
 from dashboard_trust.readers.event_log import read_known_checks
 
 Need = tuple[dg.AssetKey, str | None]
@@ -168,6 +168,7 @@ class _Needs:
         contract = self.binding.contract
         asked = None if contract.requires is None else {r.asset: r.checks for r in contract.requires}
         sections, blocking = _sections_by_asset(self.binding), _blocking(self.binding)
+        owners = {key: _owners(self.binding.graph, key) for key in {key for key, _ in self.inputs}}
         found = []
         for need in sorted(self.inputs, key=str):
             key, partition = need
@@ -194,9 +195,16 @@ class _Needs:
                     blocks=name in blocking,
                     period=self.times[need].period,
                     read_now=self.times[need].read_now,
+                    owners=owners[key],
                 )
             )
         return found
+
+
+def _owners(graph: Graph, key: dg.AssetKey) -> dict[str, tuple[str, str]]:
+    """Return who acts when checks of an asset fail, and when they cannot be looked at, where they say so."""
+    said = {check.name: graph.get_check_spec(check).metadata.get(OWNERS) for check in graph.get(key).check_keys}
+    return {name: (who.get("failed", ""), who.get("errored", "")) for name, who in said.items() if who}
 
 
 def _upstream_of(graph: Graph, keys: frozenset[dg.AssetKey]) -> frozenset[dg.AssetKey]:

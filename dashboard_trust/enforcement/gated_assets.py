@@ -14,8 +14,10 @@ from dashboard_trust.enforcement.freshness import with_freshness_policies
 from dashboard_trust.enforcement.gate import Gate, consumed_metadata, record_consumed
 from dashboard_trust.enforcement.gated_step import body_of, definitions_of, gate_of, put_gate, replace_assets
 from dashboard_trust.enforcement.receipts import begin, find_sent, passed
+from dashboard_trust.enforcement.table_checks import with_table_checks
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
 from dashboard_trust.verdicts.verdict import Verdict
+from dashboard_trust.warehouses.session import Warehouse
 
 SENT_BEFORE: Mapping[str, Any] = {"sent": "before, from these very versions; not again"}
 Refresh = Callable[[dg.AssetExecutionContext, Sequence[Verdict]], Mapping[str | None, Mapping[str, Any]] | None]
@@ -143,18 +145,26 @@ def _guard(assets: dg.AssetsDefinition, gate: Gate) -> dg.AssetsDefinition:
     return put_gate(assets, gate, compute)
 
 
-def trust(defs: dg.Definitions, contracts: Sequence[DashboardContract] = ()) -> dg.Definitions:
+def trust(
+    defs: dg.Definitions,
+    contracts: Sequence[DashboardContract] = (),
+    *,
+    warehouse: Callable[[], Warehouse] | None = None,
+) -> dg.Definitions:
     """Bind every gate in these definitions to their asset graph, and return them.
 
     Args:
         defs: A project's whole definitions: what is merged in later is not seen by the gates.
         contracts: Of dashboards that are assets already (a dbt model, an export, a BI refresh): each
             gets a gate in front. Where one step makes several assets, all of them are guarded by it.
-            The windows of every contract become Dagster's freshness policies, where there is none.
+            The windows of every contract become Dagster's freshness policies, where there is none, and the
+            rules of its tables asset checks.
+        warehouse: Returns where these tables are.
 
     Raises:
-        ContractError: A contract names an asset that is not upstream of it, requires nothing, or is
-            of an asset that is not there, has no step of its own, or has a gate already.
+        ContractError: A contract names an asset that is not upstream of it, requires nothing, has rules of
+            tables and no warehouse, or is of an asset that is not there, has no step of its own, or has a gate
+            already.
     """
     if not isinstance(defs, dg.Definitions):
         raise InvalidInputError(
@@ -162,7 +172,7 @@ def trust(defs: dg.Definitions, contracts: Sequence[DashboardContract] = ()) -> 
         )
     guarded = _guard_existing(defs, contracts)
     every = [gate.contract for gate in gates(guarded).values()]
-    shown = with_freshness_policies(guarded, every)
+    shown = with_table_checks(with_freshness_policies(guarded, every), every, warehouse)
     graph = shown.resolve_asset_graph()
     for assets in graph.assets_defs:
         gate = gate_of(assets)

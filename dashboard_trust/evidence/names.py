@@ -31,3 +31,6 @@ CHANGED_AT = "dashboard_trust/table_changed_at"
 
 SINCE = "dashboard_trust/published_at"
 """On a dashboard's materialization: when what it shows became visible."""
+
+OWNERS = "dashboard_trust/owners"
+"""On a check's definition: who acts when it ``failed``, and when it ``errored``; else the asset's owner."""

@@ -309,6 +309,13 @@ def _present(contract: DashboardContract, period: Period | None, as_of: dt.datet
     return min(as_of, contract.ready_by.deadline(following) if contract.ready_by else following)
 
 
+def _owner(requirement: Requirement, outcome: Outcome, check: str | None) -> str:
+    """Return who acts: what a check says of the data is another's than that it could not say it."""
+    failed, errored = requirement.owners.get(check or "", ("", ""))
+    wrong = outcome in (Outcome.FAILED, Outcome.WARNED)
+    return (failed if wrong else errored) or requirement.owner
+
+
 def _finding(
     requirement: Requirement, outcome: Outcome, reason: str, at: dt.datetime | None, check: str | None = None
 ) -> Finding:
@@ -319,7 +326,7 @@ def _finding(
         check=check,
         outcome=outcome,
         reason=reason,
-        owner=requirement.owner,
+        owner=_owner(requirement, outcome, check),
         since=at,
         sections=requirement.sections,
         blocks=requirement.blocks,

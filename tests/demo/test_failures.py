@@ -86,13 +86,13 @@ def ragged_row(demo):
 FAILURES = [
     Failure(paid_payments_missing, "BLOCKED", "raw/payments", "reconciliation", "raw.payments has 0 for 0.00"),
     Failure(all_payments_missing, "DELAYED", "raw/payments", None, "holds no rows for 2025-03-14"),
-    Failure(half_of_the_payments_missing, "BLOCKED", "raw/payments", "reconciliation", "do not match"),
-    Failure(rows_loaded_twice, "BLOCKED", "raw/payments", "duplicates", "share their payment_id with another"),
-    Failure(column_renamed, "BLOCKED", "raw/payments", "types", "amount"),
-    Failure(time_column_renamed, "BLOCKED", "raw/payments", "duplicates", "paid_at"),  # a check that raises
-    Failure(text_in_an_amount, "BLOCKED", "raw/payments", "types", "rows have no decimal(18, 2) in amount"),
+    Failure(half_of_the_payments_missing, "BLOCKED", "raw/payments", "reconciliation", "keys differ"),
+    Failure(rows_loaded_twice, "BLOCKED", "raw/payments", "unique_payment_id", "share their payment_id with another"),
+    Failure(column_renamed, "BLOCKED", "raw/payments", "columns", "amount"),
+    Failure(time_column_renamed, "BLOCKED", "raw/payments", "unique_payment_id", "paid_at"),  # a check that raises
+    Failure(text_in_an_amount, "BLOCKED", "raw/payments", "fits_amount", "rows have no decimal(18, 2) in amount"),
     Failure(header_only, "DELAYED", "raw/payments", None, "it is empty"),
-    Failure(key_missing, "BLOCKED", "raw/refunds", "null_keys", "have no refund_id"),  # a check that fails
+    Failure(key_missing, "BLOCKED", "raw/refunds", "not_null_refund_id", "have no refund_id"),  # a check that fails
     Failure(source_file_missing, "BLOCKED", "raw/refunds", None, "refunds.csv: No such file"),
     Failure(ragged_row, "BLOCKED", "raw/payments", None, "2 values, but the header has 6 columns"),
 ]
@@ -153,7 +153,7 @@ def test_checks_that_looked_at_an_older_load_hold(demo):
     assert demo.launch("raw/payments", "raw/orders", "raw/refunds", "raw/customers", day=None, checks=False).success
 
     words = demo.words_when_launched_alone()
-    assert "raw/refunds 2025-03-14 types not_run looked at another load than the newest one" in words
+    assert "raw/refunds 2025-03-14 fits_amount not_run looked at another load than the newest one" in words
     assert demo.publication() == before
     assert demo.run().published
     demo.assert_shows(demo.day)

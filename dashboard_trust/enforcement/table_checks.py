@@ -1,0 +1,218 @@
+"""The rules of a table as Dagster asset checks, all looked at together, each bound to the load it looked at."""
+
+# No postponed annotations here: Dagster reads the one of `context` as an object.
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from dagster._utils.warnings import disable_dagster_warnings
+
+from dashboard_trust.checks.evaluate import check_table
+from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome, TableReport
+from dashboard_trust.checks.row_counts import refuse_conditions
+from dashboard_trust.checks.scopes import Days, Partitions, Scope, Whole
+from dashboard_trust.checks.wording import describe_rule
+from dashboard_trust.contracts.model import DashboardContract
+from dashboard_trust.contracts.rules import Rule
+from dashboard_trust.contracts.table_rules import TableRules
+from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
+from dashboard_trust.enforcement.partition_mappings import period_of
+from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
+from dashboard_trust.enforcement.volume_history import read_known
+from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
+from dashboard_trust.evidence.facts import Materialization
+from dashboard_trust.evidence.names import DAYS, OWNERS
+from dashboard_trust.readers.event_log import read_newest
+from dashboard_trust.warehouses.fingerprints import Fingerprint
+from dashboard_trust.warehouses.parts import Parts
+from dashboard_trust.warehouses.session import Session, Warehouse
+
+MOST_ERRORS = 10
+
+
+def table_checks(
+    asset: dg.AssetSpec | dg.AssetsDefinition, rules: TableRules, warehouse: Callable[[], Warehouse]
+) -> dg.AssetChecksDefinition:
+    """Build the asset checks of a table's rules: one step, in which the table is measured once.
+
+    Of a partitioned asset each partition of the run has results of its own, of an asset with a ``time_column`` each
+    UTC day. A rule that cannot be looked at is left without a result, and fails the step.
+
+    Args:
+        asset: Whose checks they are; where it is partitioned, its metadata names the ``partition_expr``.
+        rules: What is to hold of its table.
+        warehouse: Returns where the table is.
+
+    Raises:
+        ContractError: A condition or a query is not SQL.
+        InvalidInputError: The rules are of another asset, or tell days where there are partitions.
+    """
+    spec = _spec_of(asset, rules)
+    refuse_conditions(rules.rules, rules.asset)
+
+    @dg.multi_asset_check(
+        name=f"check_{spec.key.to_python_identifier()}",
+        specs=[_check_spec(spec, rules, rule) for rule in rules.all_rules],
+        can_subset=True,
+    )
+    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
+        name, selected = spec.key.to_user_string(), {key.name for key in context.selected_asset_check_keys}
+        partitions: list[str | None] = [None]
+        if spec.partitions_def is not None:
+            partitions = list(context.op_execution_context.partition_keys)
+        # Asked before the table is read: a load that comes meanwhile is not what was looked at.
+        loads = read_newest(context.instance, {(name, partition) for partition in partitions})
+        report = look(context.instance, warehouse(), spec, rules, partitions)
+        found = [outcome for outcome in report.outcomes if outcome.rule.check in selected]
+        results = {
+            dg.AssetCheckKey(spec.key, outcome.rule.check): {
+                partition: _result(outcome, report, partition, loads.get((name, partition)))
+                for partition in partitions
+                if _parts(outcome, partition)  # of what could not be compared nothing is said: it was not run
+            }
+            for outcome in found
+            if not outcome.error
+        }
+        yield from evaluate_partitions(context.instance, results, loads=loads)
+        _raise([outcome for outcome in found if outcome.error], name)
+
+    return checks
+
+
+def with_table_checks(
+    defs: dg.Definitions, contracts: Sequence[DashboardContract], warehouse: Callable[[], Warehouse] | None
+) -> dg.Definitions:
+    """Return the definitions with the asset checks of every table that a contract has rules of.
+
+    Raises:
+        ContractError: No warehouse is given, there is no such asset, or two contracts have rules of one table.
+    """
+    rules: dict[str, TableRules] = {}
+    for contract in contracts:
+        for table in contract.tables:
+            if rules.setdefault(table.asset, table) != table:
+                raise ContractError(f"Two contracts have rules of {table.asset!r}, other ones: keep them in one.")
+    if not rules:
+        return defs
+    if warehouse is None:
+        raise ContractError(f"There are rules of {', '.join(rules)}: tell trust(...) which `warehouse` they are in.")
+    graph = defs.resolve_asset_graph()
+    known = {key.to_user_string(): key for key in graph.get_all_asset_keys()}
+    checks = []
+    for name, table in rules.items():
+        if name not in known:
+            raise ContractError(f"There are rules of {name!r}, and no such asset: {nearest(name, known)}")
+        node = graph.get(known[name])
+        spec = dg.AssetSpec(known[name], partitions_def=node.partitions_def, metadata=dict(node.metadata))
+        checks.append(table_checks(spec, table, warehouse))
+    return dg.Definitions.merge(defs, dg.Definitions(asset_checks=checks))
+
+
+def look(
+    instance: dg.DagsterInstance,
+    warehouse: Warehouse,
+    spec: dg.AssetSpec,
+    rules: TableRules,
+    partitions: Sequence[str | None],
+) -> TableReport:
+    """Look at the rules of an asset's table now, for these partitions."""
+    with warehouse.session(f"checks of {rules.title}") as session:
+        scope = _scope(spec, rules, [partition for partition in partitions if partition is not None])
+        return check_table(session, rules, scope, read_known(instance, session, spec, rules, partitions))
+
+
+def _spec_of(asset: dg.AssetSpec | dg.AssetsDefinition, rules: TableRules) -> dg.AssetSpec:
+    specs = [asset] if isinstance(asset, dg.AssetSpec) else list(asset.specs)
+    for spec in specs:
+        if spec.key.to_user_string() == rules.asset:
+            if spec.partitions_def is not None and rules.time_column:
+                raise InvalidInputError(
+                    f"{rules.asset} is partitioned, so its rows are told by its {PARTITION_EXPR!r}: "
+                    "leave time_column out of its rules."
+                )
+            return spec
+    names = [spec.key.to_user_string() for spec in specs]
+    raise InvalidInputError(f"These are the rules of {rules.asset!r}, not of {', '.join(names)}.")
+
+
+def _check_spec(spec: dg.AssetSpec, rules: TableRules, rule: Rule) -> dg.AssetCheckSpec:
+    owners = {"failed": rules.owner_of(rule), "errored": rules.owner_of(rule, errored=True)}
+    with disable_dagster_warnings():  # checks with partitions are in preview
+        return dg.AssetCheckSpec(
+            rule.check,
+            asset=spec.key,
+            blocking=rule.severity == "error",
+            partitions_def=spec.partitions_def,
+            description=describe_rule(rule) or None,
+            metadata={OWNERS: {kind: owner for kind, owner in owners.items() if owner}},
+        )
+
+
+def _scope(spec: dg.AssetSpec, rules: TableRules, keys: Sequence[str]) -> Scope:
+    partitions = spec.partitions_def
+    if partitions is None:
+        return Days(rules.time_column) if rules.time_column else Whole()
+
+    def parts_of(session: Session, name: str, types: Mapping[str, str], told_by: str) -> Parts:
+        metadata = {**spec.metadata, **({PARTITION_EXPR: told_by} if told_by else {})}
+        return partition_slice(name, partitions, keys, metadata, types, session.dialect).parts
+
+    periods = {key: (period.start, period.end) for key in keys if (period := period_of(partitions, key))}
+    return Partitions(keys, parts_of, periods)
+
+
+def _parts(outcome: RuleOutcome, partition: str | None) -> Mapping[str, PartOutcome]:
+    """Return what was found of a partition (None: of the table, by day if it has days)."""
+    if partition is None:
+        return outcome.parts
+    found = outcome.parts.get(partition, outcome.parts.get(""))
+    return {partition: found} if found is not None else {}
+
+
+def _result(
+    outcome: RuleOutcome, report: TableReport, partition: str | None, load: Materialization | None
+) -> PartitionResult:
+    warns, found = outcome.rule.severity == "warn", _parts(outcome, partition)
+    passed = all(result.passed for result in found.values())
+    reason = outcome.reason if partition is None else "; ".join(result.reason for result in found.values())
+    moved = _moved(load, report.fingerprints, partition)
+    if moved:
+        return PartitionResult(False, moved)
+    days = {day: [result.passed, result.reason] for day, result in found.items()}
+    # What is wrong with rows of no day, or with the table, may be wrong with any day.
+    by_day = partition is None and any(days) and days.get("", [True])[0]
+    told = {DAYS: dg.MetadataValue.json({day: word for day, word in days.items() if day})} if by_day else {}
+    return PartitionResult(passed, reason or outcome.note, warns, {**told, **_described(outcome, report, partition)})
+
+
+def _described(outcome: RuleOutcome, report: TableReport, partition: str | None) -> Mapping[str, Any]:
+    rows = sum(report.rows.values()) if partition is None else report.rows.get(partition, 0)
+    said: dict[str, Any] = {"rows": rows}
+    if partition is not None and (part := outcome.parts.get(partition)) and part.measured is not None:
+        said["measured"] = part.measured
+    if outcome.rule.unit:
+        said["unit"] = outcome.rule.unit
+    if outcome.sample:
+        said["failing keys"] = dg.MetadataValue.md("\n".join(f"- {key}" for key in outcome.sample))
+    return said
+
+
+def _moved(load: Materialization | None, found: Mapping[str, Fingerprint], partition: str | None) -> str:
+    """Say so if the table holds other rows than the newest load left in it."""
+    if load is None or not load.fingerprint:
+        return ""
+    left, now = Fingerprint.parse(load.fingerprint), found.get(partition or "")
+    # By day no fingerprint of the whole was taken; another engine's says nothing.
+    if now is None or now.engine != left.engine or now.version == left.version:
+        return ""
+    return f"the table holds {now.rows} rows that its newest load did not leave there (it left {left.rows})"
+
+
+def _raise(broken: Sequence[RuleOutcome], asset: str) -> None:
+    """Fail the step for the rules that could not be looked at: theirs stay without a result, as errored."""
+    if not broken:
+        return
+    told = "; ".join(f"{outcome.rule.check}: {outcome.error}" for outcome in broken[:MOST_ERRORS])
+    more = f"; and {len(broken) - MOST_ERRORS} more" if len(broken) > MOST_ERRORS else ""
+    raise DashboardTrustError(f"{asset}: {len(broken)} checks could not run: {told}{more}")
