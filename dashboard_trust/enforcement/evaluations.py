@@ -7,7 +7,8 @@ public; naming its target is internal, and ``tests/upstream/test_evaluations.py`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
@@ -23,17 +24,24 @@ class PartitionResult:
     passed: bool
     reason: str = ""
     warns: bool = False
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 Results = Mapping[str | None, PartitionResult] | Mapping[str, PartitionResult]
 
 
 def evaluate_partitions(
-    instance: dg.DagsterInstance, results: Mapping[dg.AssetCheckKey, Results], blocking: bool = True
+    instance: dg.DagsterInstance,
+    results: Mapping[dg.AssetCheckKey, Results],
+    blocking: bool = True,
+    loads: Mapping[Place, Materialization] | None = None,
 ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Yield one evaluation per check and partition, and the output that ends each check."""
+    """Yield one evaluation per check and partition, and the output that ends each check.
+
+    ``loads`` are those that were looked at, by default the newest ones; what only warns blocks nothing.
+    """
     places = {(key.asset_key.to_user_string(), partition) for key, days in results.items() for partition in days}
-    loads = read_newest(instance, places)
+    loads = read_newest(instance, places) if loads is None else loads
     for key, days in results.items():
         for partition, result in days.items():
             yield dg.AssetCheckEvaluation(
@@ -43,10 +51,12 @@ def evaluate_partitions(
                 passed=result.passed,
                 severity=dg.AssetCheckSeverity.WARN if result.warns else dg.AssetCheckSeverity.ERROR,
                 description=result.reason or None,
-                blocking=blocking,
+                blocking=blocking and not result.warns,
                 target_materialization_data=_target(loads, (key.asset_key.to_user_string(), partition)),
-                metadata={},
+                metadata=dict(result.metadata),
             )
+        if not days:
+            continue  # nothing is known of it, so that it is not at its end
         yield dg.Output(None, output_name=dg.AssetCheckSpec(key.name, asset=key.asset_key).get_python_identifier())
 
 
