@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from numbers import Integral, Number
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dashboard_trust.checks.suites import Expectation, Suite
@@ -47,13 +49,21 @@ class ExpectationResult:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+def load_great_expectations() -> ModuleType:
+    """Import Great Expectations, which takes seconds, and imports modules that Python has deprecated."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "module 'sre_(constants|parse|compile)' is deprecated", DeprecationWarning)
+        import great_expectations as gx
+    return gx
+
+
 @contextmanager
 def open_context(variables: Mapping[str, str] | None = None) -> Iterator[AbstractDataContext]:
     """Open a context in memory that leaves no file, draws nothing, and tells nobody.
 
     ``variables`` are those that its data sources may name as ``${NAME}``.
     """
-    import great_expectations as gx
+    gx = load_great_expectations()
     from great_expectations.data_context.data_context.context_factory import project_manager
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -66,9 +76,6 @@ def open_context(variables: Mapping[str, str] | None = None) -> Iterator[Abstrac
         current = project_manager.get_current_project()
     except DataContextRequiredError:
         current = None
-    logger = logging.getLogger("great_expectations")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)  # it logs the errors of expectations, which cite values
     config = DataContextConfig(
         # Its documentation sites would be folders in the place for temporary files.
         store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
@@ -76,10 +83,25 @@ def open_context(variables: Mapping[str, str] | None = None) -> Iterator[Abstrac
         progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
     )
     try:
-        yield gx.get_context(mode="ephemeral", project_config=config, runtime_environment=dict(variables or {}))
+        with _silence():
+            yield gx.get_context(mode="ephemeral", project_config=config, runtime_environment=dict(variables or {}))
+    finally:
+        project_manager.set_project(current)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    logger = logging.getLogger("great_expectations")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)  # it logs the errors of expectations, which cite values
+    try:
+        with warnings.catch_warnings():
+            # So it says of every older suite that has row conditions, in the log of a run that did not write it.
+            warnings.filterwarnings("ignore", ".* row_condition parameter is deprecated", DeprecationWarning)
+            warnings.filterwarnings("ignore", "The condition_parser parameter is deprecated", DeprecationWarning)
+            yield
     finally:
         logger.setLevel(level)
-        project_manager.set_project(current)
 
 
 def validate(batch: Batch, suite: Suite, samples: int = 0) -> dict[str, ExpectationResult]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from great_expectations.core.batch_definition import BatchDefinition
 
+FLOAT_DIGITS = 15
+"""As many digits a float keeps, whichever they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -62,7 +65,7 @@ class FrameRows:
     def look(self, where: exp.Expr | None, suite: Suite, samples: int) -> Look:
         """See `SuiteRows.look`."""
         data = self.session.read(self.table, where)
-        vain = {one.name: reason for one in suite.expectations if (reason := _in_vain(one, data.schema))}
+        vain = {one.name: reason for one in suite.expectations if (reason := _in_vain(one, data))}
         asked = replace(suite, expectations=tuple(one for one in suite.expectations if one.name not in vain))
         batch = self.definition.get_batch({"dataframe": to_frame(data)})
         errored = {name: ExpectationResult("errored", reason) for name, reason in vain.items()}
@@ -85,17 +88,34 @@ def open_frame_rows(warehouse: Warehouse, table: str) -> Iterator[FrameRows]:
 
 
 def to_frame(data: pa.Table) -> pd.DataFrame:
-    """Return rows as pandas has them, of whose decimals what is missing is NaN: None is no number to add up."""
-    import pyarrow as pa
+    """Return rows as pandas has them, but decimals as floats: as what a suite compares them with.
 
+    Where a column has more digits than a float keeps, they stay decimals, and what is missing is NaN.
+    """
     frame: pd.DataFrame = from_arrow(data, "pandas")
     for column in data.schema:
-        if pa.types.is_decimal(column.type):
-            frame[column.name] = frame[column.name].where(frame[column.name].notna(), float("nan"))
+        if _is_decimal(column.type):
+            values = frame[column.name]
+            kept = values.where(values.notna(), float("nan"))
+            frame[column.name] = kept.astype(float) if _are_floats(data.column(column.name)) else kept
     return frame
 
 
-def _in_vain(expectation: Expectation, schema: pa.Schema) -> str:
+def _is_decimal(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_decimal(kind))
+
+
+def _are_floats(decimals: pa.ChunkedArray) -> bool:
+    """Whether each of these decimals has a float of its own, which is written as it is."""
+    import pyarrow.compute as pc
+
+    most = Decimal(10) ** (FLOAT_DIGITS - decimals.type.scale)
+    return all(value is None or abs(value) < most for value in pc.min_max(decimals).as_py().values())
+
+
+def _in_vain(expectation: Expectation, data: pa.Table) -> str:
     """Say why an expectation would pass whatever the rows are: pandas finds no text among dates, nor 0.1 in decimals.
 
     Of all others what cannot be compared raises, or is unexpected.
@@ -103,12 +123,13 @@ def _in_vain(expectation: Expectation, schema: pa.Schema) -> str:
     import pyarrow as pa
 
     name, values = expectation.arguments.get("column"), expectation.arguments.get("value_set") or ()
-    if expectation.kind != "expect_column_values_to_not_be_in_set" or name not in schema.names:
+    if expectation.kind != "expect_column_values_to_not_be_in_set" or name not in data.column_names:
         return ""
-    kind = schema.field(name).type
+    kind = data.column(name).type
     is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    are_decimals = _is_decimal(kind) and not _are_floats(data.column(name))
     for value in values:
-        inexact = pa.types.is_decimal(kind) and isinstance(value, float) and Decimal(value) != Decimal(str(value))
-        if isinstance(value, str) != is_text or inexact:
+        inexact = are_decimals and isinstance(value, float) and Decimal(value) != Decimal(str(value))
+        if value is not None and (isinstance(value, str) != is_text or inexact):
             return f"column {name!r} is {kind}, which no {type(value).__name__} of its value_set can equal"
     return ""
