@@ -16,7 +16,7 @@ from dashboard_trust.checks.suite_rows import Look, SuiteRows, open_frame_rows
 from dashboard_trust.checks.suites import Expectation, Suite, read_suite
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
 from dashboard_trust.enforcement.gated_step import check_spec
-from dashboard_trust.enforcement.slices import partition_slice
+from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
 from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.warehouses.parts import Parts
@@ -47,7 +47,7 @@ def suite_checks(
         sample_failures: How many failing values of each expectation to show; without, no value of a row is.
 
     Raises:
-        InvalidInputError: The suite cannot be read, or there are several assets.
+        InvalidInputError: The suite cannot be read, there are several assets, or one without ``partition_expr``.
     """
     spec, read = _spec_of(asset), read_suite(suite)
     name = table or ".".join(f'"{part}"' for part in spec.key.path[-2:])
@@ -80,12 +80,12 @@ def suite_checks(
 
 
 def _spec_of(asset: dg.AssetsDefinition | dg.AssetSpec) -> dg.AssetSpec:
-    if isinstance(asset, dg.AssetSpec):
-        return asset
-    specs = list(asset.specs)
+    specs = [asset] if isinstance(asset, dg.AssetSpec) else list(asset.specs)
+    names = ", ".join(spec.key.to_user_string() for spec in specs)
     if len(specs) != 1:
-        names = ", ".join(spec.key.to_user_string() for spec in specs)
         raise InvalidInputError(f"A suite is of one asset, and this step makes {names}: pass the spec of one of them.")
+    if specs[0].partitions_def is not None and not specs[0].metadata.get(PARTITION_EXPR):
+        raise InvalidInputError(f"{names} is partitioned: name the column of its partitions as {PARTITION_EXPR!r}.")
     return specs[0]
 
 
