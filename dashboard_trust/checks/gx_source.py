@@ -1,10 +1,11 @@
 """Rows looked at where they are: Great Expectations' own Postgres and Snowflake data sources.
 
-Snowflake's has not been run: it needs an account, and ``snowflake-sqlalchemy``.
+Snowflake's needs ``snowflake-sqlalchemy``, and has not been run on an account.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +36,8 @@ KNOWN = re.compile(
     r"connection to server [^\n]*|could not translate host name [^\n]*|\d{6} \(\w+\): [^\n]*|No module named '\w+'"
 )
 COLUMNS = exp.select("table_schema", "table_name", "column_name", "data_type").from_("information_schema.columns")
-GUARD = "dashboard_trust_rows"
+GUARD = "the rows that are there"
+"""As no asset check can be named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class GXSource:
     Args:
         kind: Which of its data sources.
         connection: Returns how to reach it, when that is needed: an SQLAlchemy URL, or for Snowflake the fields of
-            ``add_snowflake`` (``account``, ``user``, ``private_key``, ...) as a mapping.
+            ``add_snowflake`` (``account``, ``user``, ``private_key``, ...) as a mapping, with ``database``, ``schema``,
+            ``warehouse`` and ``role``.
     """
 
     kind: Literal["postgres", "snowflake"]
@@ -108,6 +111,8 @@ def open_query_rows(source: GXSource, table: str) -> Iterator[QueryRows]:
 
 def _connect(context: AbstractDataContext, kind: str, connection: str | Mapping[str, Any]) -> SQLDatasource:
     options: dict[str, Any] = {"name": "rows", "kwargs": {"connect_args": CONNECT[kind]}}
+    if kind == "snowflake" and importlib.util.find_spec("snowflake.sqlalchemy") is None:
+        raise WarehouseError("Great Expectations reaches Snowflake by snowflake-sqlalchemy: install it.")
     try:
         if kind == "postgres":
             # By way of a variable: it refuses URLs of sockets, and cites what it refuses.
@@ -115,15 +120,21 @@ def _connect(context: AbstractDataContext, kind: str, connection: str | Mapping[
         said: dict[str, Any] = {"connection_string": connection} if isinstance(connection, str) else dict(connection)
         return context.data_sources.add_snowflake(**said, **options)
     except Exception as error:  # noqa: BLE001 - of a driver's own kind, and it may cite the password
-        known = KNOWN.search(str(error).replace("\\n", "\n"))
-        said_of_it = known[0] if known else f"{type(error).__name__}; its connection cannot be understood"
-    raise WarehouseError(f"Great Expectations cannot reach {kind}: {said_of_it}")
+        known = [found[0] for one in _causes(error) if (found := KNOWN.search(str(one).replace("\\n", "\n")))]
+        reason = known[0] if known else f"its connection cannot be understood ({type(error).__name__})"
+    raise WarehouseError(f"Great Expectations cannot reach {kind}: {reason}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _find_columns(datasource: SQLDatasource, kind: str, table: str) -> tuple[tuple[str, str], dict[str, str]]:
     """Return under which schema and name a table is there, and its column types by name."""
     name = to_table(table)
-    named = (name.db, name.name)
+    named = (name.db or "public", name.name)
     # As a Snowflake warehouse reads a name: one that nobody quoted is in capitals.
     folded = tuple(part.upper() for part in named) if kind == "snowflake" and snowflake_dialect.folds(named) else named
     is_one = exp.or_(
