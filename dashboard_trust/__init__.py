@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dashboard_trust.checks.gx_source import GXSource
     from dashboard_trust.contracts.exposures import read_exposures
     from dashboard_trust.contracts.model import (
         DashboardContract,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from dashboard_trust.enforcement.gated_assets import confirm, trust, trusted, trusted_dashboard
     from dashboard_trust.enforcement.io_manager import TrustedIOManager
     from dashboard_trust.enforcement.receipts import receipt_key
+    from dashboard_trust.enforcement.suite_checks import suite_checks
     from dashboard_trust.errors import DashboardTrustError
     from dashboard_trust.publication.publisher import Publisher
     from dashboard_trust.publication.states import readiness_writer
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
 
 _HOMES = {
+    "checks.gx_source": ("GXSource",),
     "contracts.exposures": ("read_exposures",),
     "contracts.model": ("DashboardContract", "PartitionSchedule", "ReadyBy", "RequiredAsset", "Section"),
     "contracts.yaml": ("read_contracts",),
@@ -39,6 +42,7 @@ _HOMES = {
     "enforcement.gated_assets": ("confirm", "trust", "trusted", "trusted_dashboard"),
     "enforcement.io_manager": ("TrustedIOManager",),
     "enforcement.receipts": ("receipt_key",),
+    "enforcement.suite_checks": ("suite_checks",),
     "errors": ("DashboardTrustError",),
     "publication.publisher": ("Publisher",),
     "publication.states": ("readiness_writer",),
@@ -54,6 +58,7 @@ __all__ = [
     "DashboardTrustError",
     "Destination",
     "Finding",
+    "GXSource",
     "Outcome",
     "PartitionSchedule",
     "PublishedTable",
@@ -74,6 +79,7 @@ __all__ = [
     "readiness_sensor",
     "readiness_writer",
     "receipt_key",
+    "suite_checks",
     "trust",
     "trusted",
     "trusted_dashboard",

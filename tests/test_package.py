@@ -36,7 +36,7 @@ def test_the_values_and_the_judge_know_no_framework():
 
 
 def test_dagster_is_imported_without_the_heavier_ones():
-    gate = "from dashboard_trust import trust, trusted, trusted_dashboard"
+    gate = "from dashboard_trust import GXSource, suite_checks, trust, trusted, trusted_dashboard"
 
     assert not (HEAVY - {"dagster", "sqlalchemy"}) & modules_after(gate)
 
@@ -47,6 +47,7 @@ def test_the_public_names_are_these():
         "DashboardTrustError",
         "Destination",
         "Finding",
+        "GXSource",
         "Outcome",
         "PartitionSchedule",
         "PublishedTable",
@@ -67,6 +68,7 @@ def test_the_public_names_are_these():
         "readiness_sensor",
         "readiness_writer",
         "receipt_key",
+        "suite_checks",
         "trust",
         "trusted",
         "trusted_dashboard",

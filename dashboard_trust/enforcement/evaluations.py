@@ -55,6 +55,8 @@ def evaluate_partitions(
                 target_materialization_data=_target(loads, (key.asset_key.to_user_string(), partition)),
                 metadata=dict(result.metadata),
             )
+        if not days:
+            continue  # nothing is known of it, so that it is not at its end
         yield dg.Output(None, output_name=dg.AssetCheckSpec(key.name, asset=key.asset_key).get_python_identifier())
 
 

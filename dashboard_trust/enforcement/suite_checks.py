@@ -1,0 +1,116 @@
+"""A Great Expectations suite as asset checks: one for each expectation, asked of each partition's own rows."""
+
+# No postponed annotations here: Dagster reads the one of `context` as an object.
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from dashboard_trust.checks.gx_source import GXSource, open_query_rows
+from dashboard_trust.checks.suite_rows import Look, SuiteRows, open_frame_rows
+from dashboard_trust.checks.suites import Expectation, Suite, read_suite
+from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
+from dashboard_trust.enforcement.gated_step import check_spec
+from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
+from dashboard_trust.errors import DashboardTrustError, InvalidInputError
+from dashboard_trust.readers.event_log import read_newest
+from dashboard_trust.warehouses.parts import Parts
+from dashboard_trust.warehouses.replace import WHOLE
+from dashboard_trust.warehouses.session import Warehouse
+
+if TYPE_CHECKING:
+    from great_expectations import ExpectationSuite
+
+
+def suite_checks(
+    asset: dg.AssetsDefinition | dg.AssetSpec,
+    suite: "str | Path | Mapping[str, Any] | ExpectationSuite",
+    source: Callable[[], Warehouse] | GXSource,
+    *,
+    table: str | None = None,
+    sample_failures: int = 0,
+) -> dg.AssetChecksDefinition:
+    """Show a suite as asset checks, for each partition bound to the load that it looked at.
+
+    A ``critical`` expectation blocks; others warn. One that could not be asked is errored, and holds.
+
+    Args:
+        asset: Whose rows these are; where it is partitioned, it names its ``partition_expr``.
+        suite: A path to its JSON, what is in one, or a suite in Python.
+        source: Returns the warehouse whose rows are read into pandas; or the database that is asked itself.
+        table: Where the rows are (``schema.name``); by default the asset key's last two parts.
+        sample_failures: How many failing values of each expectation to show; without, no value of a row is.
+
+    Raises:
+        InvalidInputError: The suite cannot be read, there are several assets, or one without ``partition_expr``.
+    """
+    spec, read = _spec_of(asset), read_suite(suite)
+    name = table or ".".join(f'"{part}"' for part in spec.key.path[-2:])
+
+    @dg.multi_asset_check(
+        name=re.sub(r"\W", "_", "__".join([*spec.key.path, read.name]), flags=re.ASCII),
+        specs=[
+            check_spec(spec, one.name, one.description or one.kind, blocking=not one.warns) for one in read.expectations
+        ],
+        can_subset=True,
+    )
+    def check_suite(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
+        asked = {key.name for key in context.selected_asset_check_keys}
+        chosen = replace(read, expectations=tuple(one for one in read.expectations if one.name in asked))
+        keys = list(context.op_execution_context.partition_keys) if spec.partitions_def is not None else []
+        # Read before the rows are: what is loaded meanwhile is then another load than was looked at.
+        asset_key = spec.key.to_user_string()
+        loads = read_newest(context.instance, {(asset_key, key) for key in keys} or {(asset_key, None)})
+        with _open(source, name) as rows:
+            what = partition_slice(name, spec.partitions_def, keys, spec.metadata, rows.types, rows.dialect)
+            whole: Parts = {WHOLE: None}
+            parts = whole if spec.partitions_def is None else what.parts
+            looks = {part: rows.look(where, chosen, sample_failures) for part, where in parts.items()}
+        # Where a load has a fingerprint, this is the place to ask whether the rows looked at are those.
+        results = {dg.AssetCheckKey(spec.key, one.name): _told(one, looks) for one in chosen.expectations}
+        yield from evaluate_partitions(context.instance, results, loads=loads)
+        _raise_errored(chosen, looks)
+
+    return check_suite
+
+
+def _spec_of(asset: dg.AssetsDefinition | dg.AssetSpec) -> dg.AssetSpec:
+    specs = [asset] if isinstance(asset, dg.AssetSpec) else list(asset.specs)
+    names = ", ".join(spec.key.to_user_string() for spec in specs)
+    if len(specs) != 1:
+        raise InvalidInputError(f"A suite is of one asset, and this step makes {names}: pass the spec of one of them.")
+    if specs[0].partitions_def is not None and not specs[0].metadata.get(PARTITION_EXPR):
+        raise InvalidInputError(f"{names} is partitioned: name the column of its partitions as {PARTITION_EXPR!r}.")
+    return specs[0]
+
+
+def _open(source: Callable[[], Warehouse] | GXSource, table: str) -> AbstractContextManager[SuiteRows]:
+    return open_query_rows(source, table) if isinstance(source, GXSource) else open_frame_rows(source(), table)
+
+
+def _told(expectation: Expectation, looks: Mapping[str, Look]) -> dict[str | None, PartitionResult]:
+    """Return what an expectation found by partition, without those of which it could not tell."""
+    told: dict[str | None, PartitionResult] = {}
+    for part, look in looks.items():
+        found = look.results[expectation.name]
+        if found.outcome != "errored":
+            metadata = {"rows": look.rows, **found.details}
+            told[part or None] = PartitionResult(found.outcome == "passed", found.reason, expectation.warns, metadata)
+    return told
+
+
+def _raise_errored(suite: Suite, looks: Mapping[str, Look]) -> None:
+    """Fail the step for what could not be told: it stays without a result, as errored."""
+    errored = [
+        f"{one.name}{f' ({part})' if part else ''}: {look.results[one.name].reason}"
+        for one in suite.expectations
+        for part, look in looks.items()
+        if look.results[one.name].outcome == "errored"
+    ]
+    if errored:
+        raise DashboardTrustError(f"{len(errored)} expectations could not be asked: {'; '.join(errored)}")
