@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from sqlglot import exp
@@ -32,6 +33,11 @@ def judge_columns(rule: Columns, types: Mapping[str, str], dialect: str) -> tupl
     problems = [*missing, *changed, *(added if rule.added == "refused" else [])]
     problems += [f"columns come in the order {', '.join(there)}"] if moved else []
     return "; ".join(problems), "" if problems or rule.added == "refused" else "; ".join(added)
+
+
+def shape_of(rule: Columns, types: Mapping[str, str]) -> str:
+    """Return a short name for what a table's columns are beside what they were to be: of either changed, another."""
+    return hashlib.sha256(repr((tuple(rule.types.items()), tuple(types.items()))).encode()).hexdigest()[:8]
 
 
 def same_type(wanted: str, found: str, dialect: str) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 from sqlglot import exp
 
-from dashboard_trust.checks.columns import judge_columns
+from dashboard_trust.checks.columns import judge_columns, shape_of
 from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome, TableReport
 from dashboard_trust.checks.reconciliation import compare
 from dashboard_trust.checks.row_counts import BAD, count_bad
@@ -50,11 +50,13 @@ class Known:
         now: The present (aware).
         history: Rows of accepted parts that are not looked at now.
         waived: Parts whose volume a person accepted.
+        schemas: Who accepted other columns than those declared, by `shape_of` them.
     """
 
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     history: History = field(default_factory=dict)
     waived: Set[str] = frozenset()
+    schemas: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_table(
@@ -145,8 +147,14 @@ class _Look:
         for rule in self._of(Columns):
             judged = self._attempt(rule, partial(judge_columns, rule, self.table.types, self.session.dialect))
             if judged is not None:
-                problem, self.notes[rule.check] = judged
-                self.found[rule.check] = {"": PartOutcome(not problem, problem)}
+                self._note_columns(rule, *judged)
+
+    def _note_columns(self, rule: Columns, problem: str, note: str) -> None:
+        shape = shape_of(rule, self.table.types)
+        by = self.known.schemas.get(shape)
+        self.notes[rule.check] = f"accepted by {by}: {problem}" if problem and by else note
+        reason = "" if by or not problem else f"{problem} (schema {shape})"
+        self.found[rule.check] = {"": PartOutcome(not reason, reason)}
 
     def _scan(self, shape: Shape) -> None:
         """Count everything that one scan can: fingerprints, rows, what breaks rules, the newest values."""

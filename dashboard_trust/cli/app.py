@@ -8,7 +8,7 @@ import traceback
 import typer
 
 from dashboard_trust.cli.answer import complain
-from dashboard_trust.cli.decisions import hold, release, waive
+from dashboard_trust.cli.decisions import accept, hold, release, waive
 from dashboard_trust.cli.demo import demo
 from dashboard_trust.cli.explain import explain
 from dashboard_trust.cli.rollback import rollback
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, status, explain, hold, release, waive, rollback):
+for command in (demo, status, explain, hold, release, waive, accept, rollback):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""``dashboard-trust hold``, ``release`` and ``waive``: a person's word, kept as an event with who and when."""
+"""``dashboard-trust hold``, ``release``, ``waive``, ``accept``: a person's word, kept as an event with who and when."""
 
 from __future__ import annotations
 
@@ -108,6 +108,30 @@ def waive(  # noqa: PLR0913, PLR0917 - one argument per option
         return Answer(
             document, f"{found.name} is waived for version {found.version}, until {moment:%Y-%m-%d %H:%M} UTC."
         )
+
+    answer_in(say, Location(home, *targets(modules, files, workspaces)), as_json, debug)
+
+
+def accept(  # noqa: PLR0913, PLR0917 - one argument per option
+    finding: FindingArgument,
+    reason: ReasonOption,
+    by: ByOption = None,
+    home: HomeOption = None,
+    modules: ModulesOption = None,
+    files: FilesOption = None,
+    workspaces: WorkspacesOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Accept the columns that a table has now instead of the declared ones, until either changes."""
+
+    def say(project: Project) -> Answer:
+        from dashboard_trust.enforcement.words import accept_schema
+
+        found = _find_finding(project, finding)
+        shape = accept_schema(project.instance, found, name_of(by), reason)
+        document = {"accepted": found.name, "schema": shape, "by": name_of(by)}
+        return Answer(document, f"Schema {shape} of {found.asset} is accepted: run the check {found.check} again.")
 
     answer_in(say, Location(home, *targets(modules, files, workspaces)), as_json, debug)
 

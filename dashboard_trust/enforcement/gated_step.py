@@ -106,11 +106,22 @@ def _wait_for_each(events: AsyncIterator[Any]) -> Iterator[Any]:
             yield event
 
 
-def check_spec(asset: dg.AssetSpec, name: str, description: str, blocking: bool = True) -> dg.AssetCheckSpec:
+def check_spec(
+    asset: dg.AssetSpec,
+    name: str,
+    description: str,
+    blocking: bool = True,
+    metadata: Mapping[str, Any] | None = None,
+) -> dg.AssetCheckSpec:
     """Return the spec of a check with its asset's partitions, which Dagster has in preview."""
     with disable_dagster_warnings():
         return dg.AssetCheckSpec(
-            name, asset=asset.key, blocking=blocking, partitions_def=asset.partitions_def, description=description
+            name,
+            asset=asset.key,
+            blocking=blocking,
+            partitions_def=asset.partitions_def,
+            description=description or None,
+            metadata=metadata,
         )
 
 

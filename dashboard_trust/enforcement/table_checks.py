@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._utils.warnings import disable_dagster_warnings
 
 from dashboard_trust.checks.evaluate import check_table
 from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome, TableReport
@@ -17,9 +16,10 @@ from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.rules import Rule
 from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
+from dashboard_trust.enforcement.gated_step import check_spec
+from dashboard_trust.enforcement.known_tables import read_known
 from dashboard_trust.enforcement.partition_mappings import period_of
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
-from dashboard_trust.enforcement.volume_history import read_known
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
 from dashboard_trust.evidence.facts import Materialization
 from dashboard_trust.evidence.names import DAYS, OWNERS
@@ -138,15 +138,8 @@ def _spec_of(asset: dg.AssetSpec | dg.AssetsDefinition, rules: TableRules) -> dg
 
 def _check_spec(spec: dg.AssetSpec, rules: TableRules, rule: Rule) -> dg.AssetCheckSpec:
     owners = {"failed": rules.owner_of(rule), "errored": rules.owner_of(rule, errored=True)}
-    with disable_dagster_warnings():  # checks with partitions are in preview
-        return dg.AssetCheckSpec(
-            rule.check,
-            asset=spec.key,
-            blocking=rule.severity == "error",
-            partitions_def=spec.partitions_def,
-            description=describe_rule(rule) or None,
-            metadata={OWNERS: {kind: owner for kind, owner in owners.items() if owner}},
-        )
+    metadata = {OWNERS: {kind: owner for kind, owner in owners.items() if owner}}
+    return check_spec(spec, rule.check, describe_rule(rule), blocking=rule.severity == "error", metadata=metadata)
 
 
 def _scope(spec: dg.AssetSpec, rules: TableRules, keys: Sequence[str]) -> Scope:

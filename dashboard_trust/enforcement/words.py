@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from dashboard_trust.errors import InvalidInputError
 from dashboard_trust.evidence.names import WORD
 from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.verdicts.verdict import Finding
+
+SHAPE = re.compile(r"\(schema ([0-9a-f]{8})\)")
+"""How a check on columns names the shape that it found."""
 
 
 def hold(
@@ -61,6 +65,22 @@ def waive(instance: dg.DagsterInstance, finding: Finding, by: str, reason: str, 
         "until": until.astimezone(dt.UTC).isoformat(),
     }
     _say(instance, finding.asset, word)
+
+
+def accept_schema(instance: dg.DagsterInstance, finding: Finding, by: str, reason: str) -> str:
+    """Accept a table's columns as a failed check found them, and return the name of that shape.
+
+    Other columns, or others declared, need another word. What was accepted passes when the check runs again.
+
+    Raises:
+        InvalidInputError: The finding is not of a table's columns.
+    """
+    shape = SHAPE.search(finding.reason)
+    if finding.check is None or shape is None:
+        raise InvalidInputError(f"{finding.name} is not about the columns of a table: nothing can be accepted.")
+    word = {"kind": "accept", "by": by, "reason": reason, "check": finding.check, "version": shape[1]}
+    _say(instance, finding.asset, word)
+    return shape[1]
 
 
 def _say(instance: dg.DagsterInstance, asset: str, word: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A person's word on a dashboard: hold it, let it go, or live with one finding for a while."""
+"""A person's word on a dashboard or a table: hold it, let it go, live with one finding, accept a schema."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ class Word:
     ``hold`` and ``release`` are about the dashboard ``asset`` (of one partition, or of all). ``waive``
     is about one finding: asset, partition, check and outcome, at the ``version`` it was given for, and
     no longer than ``until``. ``roll_back`` refuses what was made from the inputs ``consumed`` (versions by
-    name) until they change, or the dashboard is released.
+    name) until they change, or the dashboard is released. ``accept`` is about a table's columns as they are: a
+    `version` of their shape, which the table's ``check`` names.
     """
 
-    kind: Literal["hold", "release", "waive", "roll_back"]
+    kind: Literal["hold", "release", "waive", "roll_back", "accept"]
     asset: str
     by: str
     at: dt.datetime

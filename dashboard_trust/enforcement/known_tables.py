@@ -1,4 +1,4 @@
-"""What is known of an asset's partitions besides their rows: the volumes of those that may be believed."""
+"""What is known of an asset's table besides its rows: volumes that may be believed, and what people accepted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlglot import exp
 from dashboard_trust.checks.evaluate import Known
 from dashboard_trust.checks.volume import TOO_LITTLE
 from dashboard_trust.contracts.model import DashboardContract, Promise, Requirement
-from dashboard_trust.contracts.table_rules import RowCount, TableRules, VolumeAnomaly
+from dashboard_trust.contracts.table_rules import Columns, RowCount, TableRules, VolumeAnomaly
 from dashboard_trust.enforcement.slices import partition_slice
 from dashboard_trust.evidence.facts import Evidence
 from dashboard_trust.readers.event_log import read_evidence
@@ -29,24 +29,25 @@ def read_known(
     rules: TableRules,
     partitions: Sequence[str | None],
 ) -> Known:
-    """Read what the volumes of these partitions are judged by.
+    """Read what the volumes of these partitions are judged by, and which columns were accepted.
 
     Of a table that is told by day the other days are in it; of partitions of time it is those before, if
     everything that holds of them is satisfied or waived, with the rows they have now.
     """
     now = dt.datetime.now(dt.UTC)
     volume = [r for r in rules.rules if isinstance(r, VolumeAnomaly) or (isinstance(r, RowCount) and r.of_median)]
-    if not volume:
+    if not volume and not any(isinstance(rule, Columns) for rule in rules.rules):
         return Known(now)
     keys = [partition for partition in partitions if partition is not None]
-    before = _before(spec.partitions_def, keys, max(rule.weeks for rule in volume))
+    before = _before(spec.partitions_def, keys, max(rule.weeks for rule in volume)) if volume else {}
     names = {rule.check for rule in volume}
     asked: list[str | None] = [*before, *keys] if keys else [None]
     promises = {key: _promise(spec, rules, key) for key in asked}
     evidence = read_evidence(instance, list(promises.values()), now)
     waived = _waived(evidence, rules.asset, names)
     believed = [key for key in before if key in waived or _is_accepted(promises[key], evidence, names)]
-    return Known(now, _rows(session, spec, rules, {key: before[key] for key in believed}), waived)
+    history = _rows(session, spec, rules, {key: before[key] for key in believed})
+    return Known(now, history, waived, _schemas(evidence, rules.asset))
 
 
 def _before(partitions: dg.PartitionsDefinition | None, keys: Sequence[str], weeks: int) -> dict[str, dt.datetime]:
@@ -81,6 +82,12 @@ def _waived(evidence: Evidence, asset: str, volume: Set[str]) -> frozenset[str]:
     """Return the partitions, or days, whose volume a person accepted, for however long."""
     said = (word for word in evidence.words if word.kind == "waive" and word.asset == asset and word.check in volume)
     return frozenset(word.partition for word in said if word.partition is not None)
+
+
+def _schemas(evidence: Evidence, asset: str) -> dict[str, str]:
+    """Return who accepted which columns of a table."""
+    said = (word for word in evidence.words if word.kind == "accept" and word.asset == asset)
+    return {word.version: f"{word.by} ({word.at:%Y-%m-%d}, {word.reason})" for word in said}
 
 
 def _rows(

@@ -1,0 +1,288 @@
+"""Rules of a table as asset checks, in real runs: what holds, what is errored, and what each result is about."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import dagster as dg
+import pytest
+
+from dashboard_trust.contracts.model import DashboardContract
+from dashboard_trust.contracts.row_rules import Condition, NotNull, Range, Unique
+from dashboard_trust.contracts.table_rules import Columns, Reconciliation, RowCount, TableRules, VolumeAnomaly
+from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
+from dashboard_trust.enforcement.gated_assets import gates, trust, trusted_dashboard
+from dashboard_trust.enforcement.table_checks import table_checks
+from dashboard_trust.enforcement.words import accept_schema, waive
+from dashboard_trust.errors import ContractError, InvalidInputError
+from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
+
+DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-03-31")
+D1, D2, D3 = "2026-01-01", "2026-01-02", "2026-01-03"
+ORDERS = dg.AssetKey(["shop", "orders"])
+SOON = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    return DuckDBWarehouse(tmp_path / "warehouse.duckdb")
+
+
+class Shop:
+    """A table of orders that is loaded as it is told, its checks, and a dashboard that stands on it."""
+
+    def __init__(self, run, instance, warehouse, rules, *, partitions=DAYS, prints=False, **about):
+        self.run, self.instance, self.warehouse = run, instance, warehouse
+        self.rows, self.columns = {}, "day DATE, id INT, amount INT"
+
+        @dg.asset(
+            key=["shop", "orders"],
+            partitions_def=partitions,
+            backfill_policy=dg.BackfillPolicy.single_run() if partitions is not None else None,
+            metadata={"partition_expr": "day"},
+        )
+        def orders(context) -> None:
+            keys = context.partition_keys if partitions is not None else sorted(self.rows)
+            self.load(keys)
+
+        assets = fingerprinted(orders, lambda: warehouse) if prints else orders
+        table = TableRules("shop/orders", tuple(rules), **about)
+        contract = DashboardContract("dash", "team:dash", tables=(table,))
+        dash = trusted_dashboard(contract, lambda *_: None, deps=["shop/orders"], partitions_def=partitions)
+        self.defs = trust(dg.Definitions([assets, dash]), warehouse=lambda: warehouse)
+
+    def load(self, days):
+        with self.warehouse.connect("test") as connection:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS shop")
+            connection.execute(f"CREATE TABLE IF NOT EXISTS shop.orders ({self.columns})")
+            for day in days:
+                connection.execute("DELETE FROM shop.orders WHERE day = ?", [day])
+                for row in self.rows[day]:
+                    connection.execute(f"INSERT INTO shop.orders VALUES (?, {', '.join('?' * len(row))})", [day, *row])
+
+    def write(self, rows, *, checks=True):
+        """Load some days in one run, with their checks or without."""
+        self.rows, days = rows, sorted(rows)
+        partitioned = self.defs.resolve_asset_graph().get(ORDERS).partitions_def is not None
+        day, to = (days[0], days[-1] if len(days) > 1 else None) if partitioned else (None, None)
+        return self.run(self.defs, "shop/orders", day=day, to=to) if checks else self._only({ORDERS}, set(), day)
+
+    def check(self, day=None):
+        """Look again, without a load."""
+        keys = self.defs.resolve_asset_graph().asset_check_keys
+        return self._only(set(), {key for key in keys if key.asset_key == ORDERS}, day)
+
+    def _only(self, assets, checks, day):
+        job = self.defs.resolve_implicit_global_asset_job_def()
+        subset = job.get_subset(asset_selection=assets, asset_check_selection=checks)
+        return subset.execute_in_process(instance=self.instance, partition_key=day, raise_on_error=False)
+
+    def findings(self, day=None):
+        gate = gates(self.defs)[dg.AssetKey("dash")]
+        verdict = gate.judge(self.instance, [day], dt.datetime.now(dt.UTC))[day]
+        return {finding.check: finding for finding in verdict.findings if finding.asset == "shop/orders"}
+
+
+@pytest.fixture
+def shop(run, instance, warehouse):
+    return lambda *rules, **options: Shop(run, instance, warehouse, rules, **options)
+
+
+def outcomes(findings):
+    return {check: str(finding.outcome) for check, finding in findings.items()}
+
+
+def test_a_bad_day_holds_and_the_others_of_its_run_do_not(shop, run):
+    orders = shop(Unique(("id",)), Range("amount", min=0))
+    orders.write({D1: [(1, 5)], D2: [(2, 5), (2, 5)], D3: [(2, -1)]})
+
+    assert outcomes(orders.findings(D1)) == {}
+    assert outcomes(orders.findings(D2)) == {"unique_id": "failed"}
+    assert outcomes(orders.findings(D3)) == {"range_amount": "failed"}
+    assert run(orders.defs, "dash", day=D1).success
+    assert not run(orders.defs, "dash", day=D2).success
+
+
+def test_a_rule_that_cannot_be_looked_at_is_errored_and_stops_no_other(shop):
+    orders = shop(NotNull("nope"), Condition("amount / 0 > 'x'", name="odd"), Unique(("id",)))
+    result = orders.write({D1: [(1, 5), (1, 5)]})
+
+    assert not result.success
+    assert outcomes(orders.findings(D1)) == {"not_null_nope": "errored", "odd": "errored", "unique_id": "failed"}
+    assert "has no column 'nope'" in orders.findings(D1)["not_null_nope"].reason
+
+
+def test_a_table_that_is_not_there_holds_every_check(shop, warehouse):
+    orders = shop(NotNull("id"))
+    orders.write({D1: [(1, 5)]})
+    with warehouse.connect("test") as connection:
+        connection.execute("DROP TABLE shop.orders")
+    orders.check(D1)
+
+    assert set(outcomes(orders.findings(D1)).values()) == {"errored"}
+
+
+def test_a_partition_without_rows_fails_though_no_rule_says_so(shop):
+    orders = shop(NotNull("id"))
+    orders.write({D1: []})
+
+    assert outcomes(orders.findings(D1)) == {"row_count": "failed"}
+
+
+def test_a_warning_is_said_and_holds_nothing(shop, run):
+    orders = shop(Range("amount", min=0, severity="warn"))
+    orders.write({D1: [(1, -5)]})
+
+    assert outcomes(orders.findings(D1)) == {"range_amount": "warned"}
+    assert run(orders.defs, "dash", day=D1).success
+
+
+def test_checks_count_for_the_load_they_looked_at(shop):
+    orders = shop(NotNull("id"))
+    orders.write({D1: [(1, 5)]})
+    orders.write({D1: [(1, 5), (2, 5)]}, checks=False)
+
+    assert outcomes(orders.findings(D1)) == {"not_null_id": "not_run", "row_count": "not_run"}
+    assert orders.check(D1).success
+    assert orders.findings(D1) == {}
+
+
+def test_rows_that_the_load_did_not_leave_fail_its_checks(shop, warehouse):
+    orders = shop(NotNull("id"), prints=True)
+    orders.write({D1: [(1, 5)]})
+    assert orders.findings(D1) == {}
+    with warehouse.connect("test") as connection:
+        connection.execute("INSERT INTO shop.orders VALUES ('2026-01-01', 2, 2)")
+    orders.check(D1)
+
+    assert "2 rows that its newest load did not leave there" in orders.findings(D1)["not_null_id"].reason
+
+
+def test_a_table_without_partitions_is_judged_by_day(shop):
+    orders = shop(Unique(("id",)), Range("amount", min=0), partitions=None, time_column="day")
+    orders.write({D1: [(1, 5)], D2: [(2, -5)]})
+    result = orders.check()
+    said = {e.check_name: e for e in result.get_asset_check_evaluations()}
+    days = said["range_amount"].metadata["dashboard_trust/days"].value
+    assert (days[D1][0], days[D2]) == (True, [False, "1 of 1 rows have amount under 0"])
+    assert said["unique_id"].passed
+
+
+def test_each_failure_finds_its_own_owner(shop):
+    owners = {"volume": "team:source", "errored": "team:platform"}
+    orders = shop(
+        RowCount(min=2), Range("amount", min=0, owner="team:sales"), NotNull("nope"), Unique(("id",)), owners=owners
+    )
+    orders.write({D1: [(1, -5)]})
+
+    found = {check: finding.owner for check, finding in orders.findings(D1).items()}
+    assert found == {"row_count": "team:source", "range_amount": "team:sales", "not_null_nope": "team:platform"}
+    orders.write({D1: [(1, 5), (1, 5)]})
+    assert orders.findings(D1)["unique_id"].owner == "team:dash"
+
+
+def test_volumes_are_learned_from_days_that_may_be_believed_alone(shop):
+    orders = shop(VolumeAnomaly(sensitivity=3, least=2, too_little="pass"), NotNull("amount"))
+    few, many = [(n, 1) for n in range(10)], [(n, 1) for n in range(100)]
+    bad = [*many[1:], (500, None)]
+    weeks = [(dt.date(2026, 1, 1) + dt.timedelta(weeks=n)).isoformat() for n in range(6)]
+    for day, rows in zip(weeks, [few, few, bad, bad, few], strict=False):
+        orders.write({day: rows})
+    orders.write({weeks[5]: many})
+
+    assert outcomes(orders.findings(weeks[2])) == {"not_null_amount": "failed", "volume_anomaly": "failed"}
+    assert orders.findings(weeks[4]) == {}
+    assert "7 to 13 expected by 3 such days" in orders.findings(weeks[5])["volume_anomaly"].reason
+
+
+def test_a_volume_that_a_person_accepted_is_learned(shop, instance):
+    orders = shop(VolumeAnomaly(sensitivity=3, least=2, too_little="pass"))
+    weeks = [(dt.date(2026, 1, 1) + dt.timedelta(weeks=n)).isoformat() for n in range(5)]
+    few, many = [(n, 1) for n in range(10)], [(n, 1) for n in range(30)]
+    for day, rows in zip(weeks, [few, few, many, many], strict=False):
+        orders.write({day: rows})
+        if rows is many:
+            finding = orders.findings(day)["volume_anomaly"]
+            waive(instance, finding, "ann", "we grew", dt.datetime.now(dt.UTC) + SOON)
+    orders.write({weeks[4]: many})
+
+    assert orders.findings(weeks[4]) == {}
+
+
+def test_too_little_history_holds_where_that_is_declared(shop):
+    orders = shop(VolumeAnomaly(too_little="hold"))
+    orders.write({D1: [(1, 1)]})
+
+    assert "too little history: 0 of 4" in orders.findings(D1)["volume_anomaly"].reason
+
+
+def test_a_schema_is_accepted_by_a_word_that_ends_with_the_next_change(shop, instance, warehouse):
+    orders = shop(Columns({"day": "DATE", "id": "INT", "amount": "INT", "currency": "TEXT"}))
+    orders.write({D1: [(1, 5)]})
+    finding = orders.findings(D1)["columns"]
+    assert "column 'currency' is missing" in finding.reason
+
+    accept_schema(instance, finding, "ann", "dropped by the shop")
+    assert orders.check(D1).success
+    assert orders.findings(D1) == {}
+    with warehouse.connect("test") as connection:
+        connection.execute("ALTER TABLE shop.orders DROP COLUMN amount")
+    orders.check(D1)
+    assert "column 'amount' is missing" in orders.findings(D1)["columns"].reason
+
+
+def test_only_a_finding_about_columns_accepts_a_schema(shop, instance):
+    orders = shop(RowCount(min=5))
+    orders.write({D1: [(1, 5)]})
+
+    with pytest.raises(InvalidInputError, match="is not about the columns of a table"):
+        accept_schema(instance, orders.findings(D1)["row_count"], "ann", "fine")
+
+
+def test_a_column_more_is_reported_and_holds_nothing(shop):
+    orders = shop(Columns({"day": "DATE", "id": "INT"}))
+    orders.write({D1: [(1, 5)]})
+
+    (said,) = [e for e in orders.check(D1).get_asset_check_evaluations() if e.check_name == "columns"]
+    assert (said.passed, said.description) == (True, "column 'amount' (INTEGER) is new")
+    assert orders.findings(D1) == {}
+
+
+def test_two_tables_that_differ_hold_the_day_they_differ_on(shop, warehouse):
+    orders = shop(Reconciliation("shop.payments", ("id",), "amount", name="payments"))
+    with warehouse.connect("test") as connection:
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute("CREATE TABLE shop.payments (day DATE, id INT, amount INT)")
+        connection.execute(f"INSERT INTO shop.payments VALUES ('{D1}', 1, 5), ('{D2}', 2, 5), ('{D2}', 3, 5)")
+    orders.write({D1: [(1, 5)], D2: [(2, 5), (3, 6)], D3: [(4, 4)]})
+
+    assert orders.findings(D1) == {}
+    assert "1 keys differ" in orders.findings(D2)["payments"].reason
+    # What is missing over there is found there.
+    assert outcomes(orders.findings(D3)) == {"payments": "not_run"}
+
+
+@pytest.mark.parametrize(
+    ("tables", "warehouse_given", "message"),
+    [
+        ([TableRules("shop/orders", ())], False, "which `warehouse` they are in"),
+        ([TableRules("shop/ordres", ())], True, "no such asset: did you mean 'shop/orders'"),
+        ([TableRules("shop/orders", (Condition("a >", name="x"),))], True, "'x' is not SQL: a >"),
+    ],
+)
+def test_rules_that_cannot_be_meant_are_refused_when_definitions_load(tables, warehouse_given, message, warehouse):
+    contract = DashboardContract("dash", "team:x", tables=tuple(tables))
+    dash = trusted_dashboard(contract, lambda *_: None, deps=["shop/orders"])
+    defs = dg.Definitions([dg.AssetSpec(["shop", "orders"]), dash])
+
+    with pytest.raises(ContractError, match=message):
+        trust(defs, warehouse=(lambda: warehouse) if warehouse_given else None)
+
+
+def test_days_of_a_partitioned_table_are_its_partitions(warehouse):
+    spec = dg.AssetSpec(["shop", "orders"], partitions_def=DAYS)
+
+    with pytest.raises(InvalidInputError, match="leave time_column out"):
+        table_checks(spec, TableRules("shop/orders", (), time_column="day"), lambda: warehouse)
+    with pytest.raises(InvalidInputError, match="not of shop/orders"):
+        table_checks(spec, TableRules("shop/others", ()), lambda: warehouse)
