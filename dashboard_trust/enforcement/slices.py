@@ -11,6 +11,7 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from dashboard_trust.errors import InvalidInputError, nearest
+from dashboard_trust.warehouses.column_types import kind_of
 from dashboard_trust.warehouses.replace import Slice
 from dashboard_trust.warehouses.session import column, quote_columns
 
@@ -53,7 +54,7 @@ class _Told:
     def by(self, told_by: str) -> tuple[str, exp.Expr]:
         """Return the kind of what tells partitions apart, and itself."""
         if told_by in self.types:
-            return _kind(self.types[told_by]), column(told_by)
+            return kind_of(self.types[told_by]), column(told_by)
         if told_by.isidentifier():
             raise InvalidInputError(
                 f"{self.table} has no column {told_by!r} to tell its partitions by: {nearest(told_by, self.types)}"
@@ -65,7 +66,7 @@ class _Told:
                 f"{self.table}: {PARTITION_EXPR!r} is not SQL of {self.dialect}: {told_by}"
             ) from error
         if isinstance(parsed, exp.Column) and parsed.name in self.types:
-            return _kind(self.types[parsed.name]), column(parsed.name)
+            return kind_of(self.types[parsed.name]), column(parsed.name)
         return "expression", exp.paren(quote_columns(parsed, self.types))
 
 
@@ -97,17 +98,6 @@ def _of_one(told: _Told, partitions: dg.PartitionsDefinition, key: str, told_by:
             "Name a column of moments, with a time zone where clocks are put back."
         )
     return exp.and_(value >= start, value < end)
-
-
-def _kind(engine_type: str) -> str:
-    kind = engine_type.upper()
-    if kind.startswith(("VARCHAR", "TEXT", "CHAR", "STRING")):
-        return "text"
-    if kind.startswith("DATE"):
-        return "date"
-    if "WITH TIME ZONE" in kind or kind.startswith(("TIMESTAMPTZ", "TIMESTAMP_TZ", "TIMESTAMP_LTZ")):
-        return "timestamptz"
-    return "timestamp" if kind.startswith("TIMESTAMP") else "other"
 
 
 def _moment(moment: dt.datetime, kind: str) -> exp.Expr:

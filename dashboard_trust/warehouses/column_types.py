@@ -52,6 +52,18 @@ def refuse_unknown(name: str, types: Mapping[str, str]) -> None:
         )
 
 
+def kind_of(engine_type: str) -> str:
+    """Return what sort of an engine's own type it is: ``date``, ``timestamp``, ``timestamptz``, ``text``, ``other``."""
+    kind = engine_type.upper()
+    if kind.startswith(("VARCHAR", "TEXT", "CHAR", "STRING")):
+        return "text"
+    if kind.startswith("DATE"):
+        return "date"
+    if "WITH TIME ZONE" in kind or kind.startswith(("TIMESTAMPTZ", "TIMESTAMP_TZ", "TIMESTAMP_LTZ")):
+        return "timestamptz"
+    return "timestamp" if kind.startswith("TIMESTAMP") else "other"
+
+
 WHOLE_NUMBERS = {
     **dict.fromkeys(("tinyint", "int1"), 3),
     **dict.fromkeys(("smallint", "int2", "short"), 5),

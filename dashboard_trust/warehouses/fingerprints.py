@@ -88,12 +88,22 @@ def fingerprint_by_day(
     Raises:
         InvalidInputError: There is no such table, or no such column.
     """
-    types = column_types(session, name)
-    _known(time_column, types, name)
+    _known(time_column, column_types(session, name), name)
     shape = read_shape(session, name, columns)
-    day = session.day(time_column, types[time_column]).as_("day", quoted=True)
+    return {day: shape.fingerprint(*sums) for day, sums in sum_by_day(session, name, time_column, shape).items()}
+
+
+def sum_by_day(
+    session: Session, name: str, time_column: str, shape: Shape, where: exp.Expr | None = None
+) -> dict[str, tuple[int, int]]:
+    """Return the rows of each UTC day and the sum of their hashes: what fingerprints of days, and of all, are made of.
+
+    The whole table's are the sums of its days'.
+    """
+    day = session.day(time_column, column_types(session, name)[time_column]).as_("day", quoted=True)
     query = exp.select(day, *measures(session, shape)).from_(table(name)).group_by("1").order_by("1")
-    return {str(key): shape.fingerprint(rows, total) for key, rows, total in session.query(query)}
+    counted = session.query(query.where(where) if where is not None else query)
+    return {str(day): (int(rows), int(total or 0)) for day, rows, total in counted}
 
 
 def column_types(session: Session, name: str) -> dict[str, str]:
