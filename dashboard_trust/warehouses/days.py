@@ -63,9 +63,9 @@ class DayRecord:
             return None
         try:
             pairs = {day: text.split(":") for day, text in said["days"].items()}
-            reach = dt.datetime.fromisoformat(said["reach"]) if said["reach"] else None
+            reach = _aware(said["reach"]) if said["reach"] else None
             sums = {str(day): (int(rows), int(total)) for day, (rows, total) in pairs.items()}
-            return cls(str(said["counted_by"]), sums, reach, dt.datetime.fromisoformat(said["compared_at"]))
+            return cls(str(said["counted_by"]), sums, reach, _aware(said["compared_at"]))
         except (KeyError, ValueError, TypeError, AttributeError):
             return None
 
@@ -232,6 +232,13 @@ def _literal(moment: dt.datetime, kind: str) -> exp.Expr:
     plain = moment.astimezone(dt.UTC).replace(tzinfo=None)
     text = plain.date().isoformat() if kind == "date" else plain.isoformat(" ", "seconds")
     return exp.cast(exp.convert(f"{text}+00" if kind == "timestamptz" else text), MOMENTS[kind])
+
+
+def _aware(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment
 
 
 def _moment(text: object) -> dt.datetime | None:
