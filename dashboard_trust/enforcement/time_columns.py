@@ -10,15 +10,15 @@ from typing import Any
 import dagster as dg
 
 from dashboard_trust.errors import InvalidInputError
-from dashboard_trust.evidence.names import CHANGED_DAYS, DAY_RECORD, DAYS, FINGERPRINT
+from dashboard_trust.evidence.names import CHANGED_DAYS, DAY_RECORD, DAYS, FINGERPRINT, TIME_COLUMN
 from dashboard_trust.warehouses.days import DayColumns, DayCount, DayRecord, count_days
 from dashboard_trust.warehouses.session import Session
 
-TIME_COLUMN = "dashboard_trust/time_column"
-"""On the definition of an asset without partitions: the column that says of which UTC day a row is."""
-
 EXTRACTED_AT = "dashboard_trust/extracted_at"
-"""On the same: the column that says when a row was extracted. Then only days with newly extracted rows are counted."""
+"""On the definition of an asset with a ``time_column``: the column that says when a row was extracted.
+
+Then only days with newly extracted rows are counted. Whatever changes a row has to give it a new time.
+"""
 
 COMPARE_ALL_HOURS = "dashboard_trust/compare_all_hours"
 """On the same: after how many hours everything is counted again all the same; by default 24."""

@@ -20,6 +20,9 @@ CONSUMED = "dashboard_trust/consumed"
 SLICES = "dashboard_trust/slices"
 """On an asset's definition: the upstream tables of which it reads only its own days, with the column."""
 
+TIME_COLUMN = "dashboard_trust/time_column"
+"""On the definition of an asset without partitions: the column that says of which UTC day a row is."""
+
 SECTIONS = "dashboard_trust/unmet_sections"
 """On a dashboard's materialization: the sections published with a label."""
 

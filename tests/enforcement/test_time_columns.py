@@ -13,9 +13,9 @@ from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.enforcement.automation import RANGE_END, RANGE_START, readiness_sensor
 from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted, trusted_dashboard
-from dashboard_trust.enforcement.time_columns import COMPARE_ALL_HOURS, EXTRACTED_AT, LATE_DAYS, TIME_COLUMN
-from dashboard_trust.errors import InvalidInputError
-from dashboard_trust.evidence.names import CHANGED_DAYS, DAY_RECORD, DAYS, FINGERPRINT, SLICES
+from dashboard_trust.enforcement.time_columns import COMPARE_ALL_HOURS, EXTRACTED_AT, LATE_DAYS
+from dashboard_trust.errors import ContractError, InvalidInputError
+from dashboard_trust.evidence.names import CHANGED_DAYS, DAY_RECORD, DAYS, FINGERPRINT, SLICES, TIME_COLUMN
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 from dashboard_trust.warehouses.fingerprints import fingerprint, fingerprint_by_day
 
@@ -322,3 +322,15 @@ def test_an_asset_with_partitions_has_no_days_besides():
 
     with pytest.raises(InvalidInputError, match=r"raw is partitioned: its partitions are its days\. Take out dash"):
         fingerprinted(raw, lambda: None)
+
+
+@pytest.mark.parametrize("read_by", ["paid_at", "refunded_at"])
+def test_days_that_are_read_by_another_column_than_they_have_versions_by_are_refused(read_by):
+    raw = dg.AssetSpec("raw", metadata={TIME_COLUMN: "paid_at"})
+    options = {"deps": ["raw"], "partitions_def": PARTITIONS, "metadata": {SLICES: {"raw": read_by}}}
+    dash = trusted_dashboard(DashboardContract("dash", "team:dash"), lambda *_: None, **options)
+    if read_by == "paid_at":
+        assert trust(dg.Definitions([raw, dash]))
+        return
+    with pytest.raises(ContractError, match="'dash' reads the days of 'raw' by 'refunded_at'"):
+        trust(dg.Definitions([raw, dash]))

@@ -301,7 +301,7 @@ def duckdb_session(tmp_path_factory):
 
 
 @given(steps=STEPS)
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_looking_at_less_finds_the_same_as_long_as_every_change_is_extracted_anew(duckdb_session, steps):
     duckdb_session.query(drop_table(NAME))
     payments = Payments(duckdb_session)
