@@ -15,7 +15,7 @@ from rich.text import Text
 
 from dashboard_trust.cli.next_steps import next_steps
 from dashboard_trust.cli.standings import Standing, describe, describe_finding, read_standings
-from dashboard_trust.cli.words import finding_line, moment, printable, readiness_word, serving_line
+from dashboard_trust.cli.words import behind_line, finding_line, moment, printable, readiness_word, serving_line
 from dashboard_trust.contracts.model import Requirement
 from dashboard_trust.enforcement.gate import Gate
 from dashboard_trust.evidence.facts import Materialization
@@ -52,7 +52,7 @@ class Explanation:
     @property
     def steps(self) -> list[str]:
         """What to do, in order."""
-        return next_steps(self.standing.verdict, self.standing.serving)
+        return next_steps(self.standing.verdict, self.standing.serving, self.standing.behind)
 
 
 def read_explanation(
@@ -108,6 +108,8 @@ def _head(standing: Standing) -> Iterator[Text]:
         missed = " (missed)" if verdict.holds and verdict.as_of >= verdict.deadline else ""
         yield Text(f"promised by {moment(verdict.deadline)}{missed}")
     yield Text(serving_line(standing.serving))
+    if standing.behind:
+        yield Text(behind_line(standing.behind))
     if verdict.unmet:
         yield Text(printable(f"sections not met: {', '.join(verdict.unmet)}"))
 

@@ -20,15 +20,18 @@ WAYS = {
 }
 
 
-def next_steps(verdict: Verdict, serving: Serving | None) -> list[str]:
-    """Return the steps that lead to the partition being shown; none where it or a later one is."""
+def next_steps(verdict: Verdict, serving: Serving | None, behind: Sequence[str] = ()) -> list[str]:
+    """Return the steps that lead to the partition being shown; none where it or a later one is.
+
+    What it was published from (``behind``) may have changed since: then it is to be published anew.
+    """
     dashboard = f"{verdict.dashboard} {verdict.partition}" if verdict.partition else verdict.dashboard
     steps = list(dict.fromkeys(_step(finding, verdict) for finding in verdict.causes))
     waiting = _assets(verdict.consequences)
     if waiting:
         steps.append(f"Materialize what waits for that: {', '.join(waiting)}")
     shown = serving is not None and (serving.partition or "") >= (verdict.partition or "")
-    if steps or not shown:
+    if steps or behind or not shown:
         steps.append(f"Materialize {dashboard}")
     return steps
 

@@ -11,6 +11,8 @@ import dagster as dg
 
 from dashboard_trust.contracts.model import DashboardContract, Promise
 from dashboard_trust.enforcement.gate import Gate
+from dashboard_trust.evidence.facts import Materialization
+from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.readers.serving import Serving, read_serving
 from dashboard_trust.verdicts.judge import unknown
 from dashboard_trust.verdicts.verdict import Finding, Verdict
@@ -18,11 +20,15 @@ from dashboard_trust.verdicts.verdict import Finding, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A dashboard's contract, the verdict on one partition, and what people see now."""
+    """A dashboard's contract, the verdict on one partition, and what people see now.
+
+    ``behind`` names the inputs of which the partition was published from another version than the newest.
+    """
 
     contract: DashboardContract
     verdict: Verdict
     serving: Serving | None
+    behind: tuple[str, ...] = ()
 
 
 def read_standings(
@@ -36,7 +42,16 @@ def read_standings(
         verdicts = {None: unknown(nothing, as_of, "it has no partition yet")}.values()
     key = dg.AssetKey.from_user_string(contract.key)
     serving = read_serving(instance, key, gate.binding.partitions if gate.binding else None)
-    return [Standing(contract, verdict, serving) for verdict in verdicts]
+    published = read_newest(instance, {(contract.key, verdict.partition) for verdict in verdicts})
+    return [
+        Standing(contract, verdict, serving, _behind(verdict, published.get((contract.key, verdict.partition))))
+        for verdict in verdicts
+    ]
+
+
+def _behind(verdict: Verdict, published: Materialization | None) -> tuple[str, ...]:
+    made_from = published.consumed if published is not None else {}
+    return tuple(name for name, version in verdict.consumed if made_from.get(name, version) != version)
 
 
 def partitions_of(gate: Gate, instance: dg.DagsterInstance, *, every: bool) -> list[str | None]:
@@ -62,6 +77,7 @@ def describe(standing: Standing) -> dict[str, Any]:
         "readiness": str(verdict.readiness),
         "as_of": verdict.as_of.isoformat(timespec="seconds"),
         "serving": serving and {"partition": serving.partition, "since": serving.since.isoformat(timespec="seconds")},
+        "behind": list(standing.behind),
         "findings": [describe_finding(finding) for finding in verdict.findings],
     }
 

@@ -76,7 +76,7 @@ def render_standings(standings: list[Standing]) -> RenderableType:
 def _lines(standing: Standing) -> list[Text]:
     from rich.text import Text
 
-    from dashboard_trust.cli.words import finding_line, printable, serving_line
+    from dashboard_trust.cli.words import behind_line, finding_line, printable, serving_line
 
     contract, verdict = standing.contract, standing.verdict
     title = f"{contract.title} ({contract.key})" if contract.title else contract.key
@@ -85,4 +85,5 @@ def _lines(standing: Standing) -> list[Text]:
     more = len(verdict.causes) - CAUSES_SHOWN
     if more > 0:
         causes.append(Text(f"and {more} more: dashboard-trust explain {contract.key}", style="dim"))
-    return [head, Text(serving_line(standing.serving)), *causes, Text()]
+    behind = [Text(behind_line(standing.behind))] if standing.behind else []
+    return [head, Text(serving_line(standing.serving)), *behind, *causes, Text()]

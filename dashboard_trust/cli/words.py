@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from rich.text import Text
 
@@ -36,6 +37,12 @@ def serving_line(serving: Serving | None) -> str:
     if serving is None:
         return "shows nothing yet"
     return printable(f"shows {serving.partition or 'its last version'}, since {moment(serving.since)}")
+
+
+def behind_line(behind: Sequence[str]) -> str:
+    """Say of what a partition was published in another version than the newest."""
+    more = f" and {len(behind) - 3} more" if len(behind) > 3 else ""
+    return printable(f"published from an earlier version of {', '.join(behind[:3])}{more}")
 
 
 def moment(at: dt.datetime) -> str:

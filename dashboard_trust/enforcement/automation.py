@@ -128,7 +128,7 @@ def readiness_sensor(
         if evaluated is not None and standings:
             evaluated(context.instance, [standing.verdict for standing in standings.values()])
         new, watch = seen.ask({p: _ask(s) for p, s in standings.items() if _is_due(gate.contract, s)})
-        order = newest_partitions(gate, context.instance)
+        order = newest_partitions(gate, context.instance, count=None)
         requests = [request_run(dashboard.key, stretch) for stretch in stretches(order, new)]
         reason = None if requests else _summary(standings)
         return dg.SensorResult(requests, skip_reason=reason, cursor=watch.dump())

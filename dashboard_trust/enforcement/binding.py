@@ -10,7 +10,7 @@ import dagster as dg
 from dashboard_trust.contracts.model import DashboardContract, Input, Period, Promise, Requirement, Section
 from dashboard_trust.enforcement.partition_mappings import Graph, Mappings
 from dashboard_trust.errors import ContractError, InvalidInputError, nearest
-from dashboard_trust.evidence.names import GATE_CHECK, OWNERS
+from dashboard_trust.evidence.names import GATE_CHECK, OWNERS, SLICES, TIME_COLUMN
 from dashboard_trust.readers.event_log import read_known_checks
 
 Need = tuple[dg.AssetKey, str | None]
@@ -99,6 +99,8 @@ def bind(contract: DashboardContract, graph: Graph, guarded: frozenset[dg.AssetK
             raise ContractError(
                 f"Contract {contract.key!r}: {required.asset!r} has no check {check!r}: {nearest(check, checks)}"
             )
+    for key in sorted(guarded | upstream):
+        _check_slices(graph, key)
     return Binding(contract, graph, guarded, upstream)
 
 
@@ -205,6 +207,19 @@ def _owners(graph: Graph, key: dg.AssetKey) -> dict[str, tuple[str, str]]:
     """Return who acts when checks of an asset fail, and when they cannot be looked at, where they say so."""
     said = {check.name: graph.get_check_spec(check).metadata.get(OWNERS) for check in graph.get(key).check_keys}
     return {name: (who.get("failed", ""), who.get("errored", "")) for name, who in said.items() if who}
+
+
+def _check_slices(graph: Graph, key: dg.AssetKey) -> None:
+    """Refuse an asset that reads days by another column than the one their versions are told by."""
+    slices: Mapping[str, str] = graph.get(key).metadata.get(SLICES) or {}
+    for parent in graph.get(key).parent_keys:
+        name = parent.to_user_string()
+        time_column = graph.get(parent).metadata.get(TIME_COLUMN)
+        if name in slices and time_column is not None and slices[name] != time_column:
+            raise ContractError(
+                f"{key.to_user_string()!r} reads the days of {name!r} by {slices[name]!r} ({SLICES}), but these have "
+                f"versions by {time_column!r} ({TIME_COLUMN}). Read them by that column, or whole."
+            )
 
 
 def _upstream_of(graph: Graph, keys: frozenset[dg.AssetKey]) -> frozenset[dg.AssetKey]:

@@ -9,6 +9,7 @@ import dagster as dg
 
 from dashboard_trust.enforcement.gated_step import add_checks, body_of, keys_of
 from dashboard_trust.enforcement.slices import partition_slice
+from dashboard_trust.enforcement.time_columns import TimeColumns, describe_days, read_time_columns
 from dashboard_trust.errors import InvalidInputError
 from dashboard_trust.evidence.names import CHANGED_AT, FINGERPRINT
 from dashboard_trust.warehouses.fingerprints import Fingerprint
@@ -29,7 +30,8 @@ def fingerprinted(
     """Record with each materialization what its table holds, so that it can be published as it was checked.
 
     The fingerprint is taken when the step's body yields the materialization: what is built and checked in one step
-    is fingerprinted between the two.
+    is fingerprinted between the two. An asset without partitions that declares a ``time_column`` gets a version for
+    each of its days too.
 
     Args:
         assets: One with a step of its own; where it is partitioned, its assets name their ``partition_expr``.
@@ -47,17 +49,25 @@ def fingerprinted(
             f"{key.to_user_string()} is not made by this step, so it cannot be fingerprinted in it."
         )
 
+    times = {key: read_time_columns(specs[key]) for key in wanted}
+
     def compute(own_context: Any, inputs: Mapping[str, Any]) -> Iterator[Any]:
         context = dg.AssetExecutionContext.get()
         for event in body(own_context, inputs):
             for key in keys_of(context, event) & wanted.keys():
-                _record(context, specs[key], wanted[key], warehouse())
+                _record(context, specs[key], wanted[key], times[key], warehouse())
             yield event
 
     return add_checks(assets, (), compute)
 
 
-def _record(context: dg.AssetExecutionContext, spec: dg.AssetSpec, table: str, warehouse: Warehouse) -> None:
+def _record(
+    context: dg.AssetExecutionContext, spec: dg.AssetSpec, table: str, times: TimeColumns | None, warehouse: Warehouse
+) -> None:
+    if times is not None:
+        with warehouse.session(f"fingerprint of {table} by day") as session:
+            context.add_asset_metadata(describe_days(context, spec.key, session, table, times), spec.key)
+        return
     keys = context.partition_keys if spec.partitions_def is not None else []
     by_metadata = spec.metadata.get(FINGERPRINT_WHEN) == "changed"
     with warehouse.session(f"fingerprint of {table}") as session:

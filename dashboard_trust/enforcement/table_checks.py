@@ -22,7 +22,7 @@ from dashboard_trust.enforcement.partition_mappings import period_of
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
 from dashboard_trust.evidence.facts import Materialization
-from dashboard_trust.evidence.names import DAYS, OWNERS
+from dashboard_trust.evidence.names import DAYS, OWNERS, TIME_COLUMN
 from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.warehouses.fingerprints import Fingerprint
 from dashboard_trust.warehouses.parts import Parts
@@ -145,7 +145,8 @@ def _check_spec(spec: dg.AssetSpec, rules: TableRules, rule: Rule) -> dg.AssetCh
 def _scope(spec: dg.AssetSpec, rules: TableRules, keys: Sequence[str]) -> Scope:
     partitions = spec.partitions_def
     if partitions is None:
-        return Days(rules.time_column) if rules.time_column else Whole()
+        time_column = rules.time_column or spec.metadata.get(TIME_COLUMN)
+        return Days(time_column) if time_column else Whole()
 
     def parts_of(session: Session, name: str, types: Mapping[str, str], told_by: str) -> Parts:
         metadata = {**spec.metadata, **({PARTITION_EXPR: told_by} if told_by else {})}

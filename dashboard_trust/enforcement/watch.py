@@ -11,6 +11,7 @@ import dagster as dg
 
 from dashboard_trust.contracts.model import Promise
 from dashboard_trust.enforcement.gate import Gate, Standing
+from dashboard_trust.enforcement.late_partitions import read_late_partitions
 from dashboard_trust.evidence.facts import Place
 from dashboard_trust.readers.changes import read_changes
 from dashboard_trust.verdicts.verdict import Outcome
@@ -83,7 +84,8 @@ class Look:
 def look(gate: Gate, instance: dg.DagsterInstance, watch: Watch, now: dt.datetime) -> Look:
     """Judge the newest partitions of a gate as far as anything can have changed since the last look.
 
-    Where nothing has, that is one query, and no standing.
+    And older ones that were delivered from days that a load changed since. Where nothing has, that is one query, and
+    no standing.
     """
     partitions = newest_partitions(gate, instance)
     if not partitions:
@@ -91,7 +93,10 @@ def look(gate: Gate, instance: dg.DagsterInstance, watch: Watch, now: dt.datetim
     seen, changed = read_changes(instance, watch.seen)
     due = watch.again_at is None or now >= watch.again_at or str(partitions[-1]) != watch.newest
     everything = due or changed is None
-    chosen = partitions if everything else _choose(gate, instance, partitions, watch, changed or ())
+    near = _near(gate, changed or ())
+    if gate.binding and (everything or near):
+        partitions = [*read_late_partitions(gate.binding, instance, partitions, now), *partitions]
+    chosen = partitions if everything else _choose(gate, instance, partitions, watch, near)
     standings = gate.survey(instance, chosen, now) if chosen else {}
     judged = {str(partition) for partition in standings}
     pending = {str(p) for p, standing in standings.items() if _is_pending(standing)}
@@ -106,13 +111,20 @@ def look(gate: Gate, instance: dg.DagsterInstance, watch: Watch, now: dt.datetim
     return Look(standings, watch)
 
 
-def newest_partitions(gate: Gate, instance: dg.DagsterInstance, count: int = LOOKBACK) -> Sequence[str | None]:
-    """Return the newest partitions of a gate, oldest first; ``[None]`` where it has none to name."""
+def newest_partitions(gate: Gate, instance: dg.DagsterInstance, count: int | None = LOOKBACK) -> Sequence[str | None]:
+    """Return the newest partitions of a gate, oldest first, or all; ``[None]`` where it has none to name."""
     partitions = gate.binding.partitions if gate.binding else None
     if partitions is None:
         return [None]
     with dg.partition_loading_context(dynamic_partitions_store=instance):
-        return list(partitions.get_partition_keys())[-count:]
+        keys = list(partitions.get_partition_keys())
+    return keys if count is None else keys[-count:]
+
+
+def _near(gate: Gate, changed: Collection[Place]) -> set[Place]:
+    """Return what changed of the gate's own assets, and of those upstream."""
+    own = gate.binding.upstream | gate.binding.guarded if gate.binding else frozenset()
+    return {place for place in changed if dg.AssetKey.from_user_string(place[0]) in own}
 
 
 def _choose(
@@ -120,11 +132,9 @@ def _choose(
     instance: dg.DagsterInstance,
     partitions: Sequence[str | None],
     watch: Watch,
-    changed: Collection[Place],
+    near: Collection[Place],
 ) -> list[str | None]:
     """Return the partitions that stand on something that changed, that wait, and with any of them the newest."""
-    own = gate.binding.upstream | gate.binding.guarded if gate.binding else frozenset()
-    near = {place for place in changed if dg.AssetKey.from_user_string(place[0]) in own}
     promises = gate.binding.promises(partitions, instance) if gate.binding and near else {}
     guarded = [key.to_user_string() for key in gate.binding.guarded] if gate.binding else []
     touched = {p for p, promise in promises.items() if _stands_on(promise, guarded, near)}

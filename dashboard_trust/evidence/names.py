@@ -8,11 +8,20 @@ GATE_CHECK = "upstream_ready"
 DAYS = "dashboard_trust/days"
 """On a materialization: version by ISO day. On a check result: ``[passed, reason]`` by ISO day."""
 
+CHANGED_DAYS = "dashboard_trust/changed_days"
+"""On a materialization: the days that were there and then changed, or are gone, each with when that was first seen."""
+
+DAY_RECORD = "dashboard_trust/day_record"
+"""On a materialization: what the next count of its days goes on from."""
+
 CONSUMED = "dashboard_trust/consumed"
 """On a materialization: the version of each direct input its gate had judged, by `Input.name`."""
 
 SLICES = "dashboard_trust/slices"
 """On an asset's definition: the upstream tables of which it reads only its own days, with the column."""
+
+TIME_COLUMN = "dashboard_trust/time_column"
+"""On the definition of an asset without partitions: the column that says of which UTC day a row is."""
 
 SECTIONS = "dashboard_trust/unmet_sections"
 """On a dashboard's materialization: the sections published with a label."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,13 +12,9 @@ from sqlglot import exp
 from dashboard_trust.errors import SyncFailedError
 from dashboard_trust.ingestion.airbyte_landing import LandedStream, read_landed, remove_landed
 from dashboard_trust.ingestion.connections import Connection, Stream
+from dashboard_trust.warehouses.days import DayColumns, count_days
 from dashboard_trust.warehouses.duckdb import DuckDBSession, DuckDBWarehouse
-from dashboard_trust.warehouses.fingerprints import (
-    Fingerprint,
-    column_types,
-    fingerprint,
-    fingerprint_by_day,
-)
+from dashboard_trust.warehouses.fingerprints import Fingerprint, column_types, fingerprint
 
 if TYPE_CHECKING:
     import duckdb
@@ -93,10 +90,10 @@ def _replace(db: duckdb.DuckDBPyConnection, connection: Connection, table: str, 
 def _describe(db: duckdb.DuckDBPyConnection, table: str, stream: Stream) -> StreamLoad:
     session = DuckDBSession(db)
     columns = column_types(session, table)
-    days: dict[str, Fingerprint] = {}
-    if stream.time_column in columns:
-        days = fingerprint_by_day(session, table, stream.time_column)
-    return StreamLoad(fingerprint(session, table), days, columns)
+    if stream.time_column not in columns:
+        return StreamLoad(fingerprint(session, table), {}, columns)
+    counted = count_days(session, table, DayColumns(stream.time_column), now=dt.datetime.now(dt.UTC))
+    return StreamLoad(counted.whole, counted.days, columns)
 
 
 def _failed(connection: Connection, stream: str, why: str) -> SyncFailedError:

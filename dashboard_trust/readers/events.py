@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from dashboard_trust.evidence.facts import CheckResult, DayResult, Materialization
-from dashboard_trust.evidence.names import CONSUMED, DAYS, FINGERPRINT, WORD
+from dashboard_trust.evidence.names import CHANGED_DAYS, CONSUMED, DAYS, FINGERPRINT, WORD
 from dashboard_trust.evidence.words import Word
 from dashboard_trust.readers.event_tables import Row
 from dashboard_trust.readers.executions import CheckPlace, CheckRow
@@ -54,6 +54,7 @@ def parse_materialization(row: Row) -> Materialization:
         in_range=bool(row.in_range),
         data_at=_data_at(said),
         fingerprint=_text(said, FINGERPRINT),
+        changed={day: dt.datetime.fromisoformat(at) for day, at in (metadata.get(CHANGED_DAYS) or {}).items()},
     )
 
 

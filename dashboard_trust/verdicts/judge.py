@@ -11,6 +11,7 @@ from dashboard_trust.evidence.facts import Attempt, CheckResult, Evidence, Mater
 from dashboard_trust.verdicts.standing_words import find_hold, find_rollback, waive
 from dashboard_trust.verdicts.trace import separate_causes
 from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
+from dashboard_trust.verdicts.wording import describe_absent, describe_behind, hours, listed, moment
 
 
 def judge(promise: Promise, evidence: Evidence) -> Verdict:
@@ -113,8 +114,7 @@ def _examine(requirement: Requirement, promise: Promise, evidence: Evidence) -> 
         return
     absent = [day for day in requirement.days if newest.days is not None and day not in newest.days]
     if absent:
-        reason = f"its newest load holds no rows for {_listed(absent)}{_reach(newest)}"
-        yield _finding(requirement, Outcome.MISSING, reason, newest.at)
+        yield _finding(requirement, Outcome.MISSING, describe_absent(newest, absent), newest.at)
         return
     yield from _examine_load(requirement, newest, promise, evidence)
     for check in requirement.checks:
@@ -146,10 +146,9 @@ def _examine_load(
     contract = promise.contract
     if not newest.run_id and not contract.accept_reported:
         yield _finding(requirement, Outcome.UNVERIFIED, "was reported by hand, not made by a run", newest.at)
-    behind = [asked.asset for asked in requirement.inputs if not _is_current(newest, asked, evidence)]
+    behind = [asked for asked in requirement.inputs if not _is_current(newest, asked, evidence)]
     if behind:
-        reason = f"was not built from the newest version of {_listed(behind)}"
-        yield _finding(requirement, Outcome.OUTDATED, reason, newest.at)
+        yield _finding(requirement, Outcome.OUTDATED, describe_behind(newest, behind, evidence), newest.at)
     window = contract.freshness.get(requirement.asset)
     present = _present(contract, None if requirement.read_now else requirement.period, evidence.as_of)
     reason = "" if window is None else _overdue(requirement, newest, window, present)
@@ -161,15 +160,15 @@ def _overdue(requirement: Requirement, newest: Materialization, window: dt.timed
     """Say why a load is not fresh, or nothing: it came before the time it is to cover was over, or it is too old."""
     end = requirement.period.end if requirement.period else None
     if end is not None and newest.at < end:
-        return f"was last loaded {_moment(newest.at)}, before the end of what it is to cover ({_moment(end)})"
+        return f"was last loaded {moment(newest.at)}, before the end of what it is to cover ({moment(end)})"
     age = present - newest.at
     if age >= window:
-        return f"was last loaded {_hours(age)} ago; it is overdue from {_hours(window)}"
+        return f"was last loaded {hours(age)} ago; it is overdue from {hours(window)}"
     # What the data itself speaks of cannot be later than the partition's end.
     lag = (end or present) - newest.data_at if newest.data_at is not None else dt.timedelta()
     if newest.data_at is not None and lag >= window:
-        until = f"the end of what it is to cover ({_moment(end)})" if end else "now"
-        return f"its data ends {_moment(newest.data_at)}, {_hours(lag)} before {until}; {_hours(window)} is too much"
+        until = f"the end of what it is to cover ({moment(end)})" if end else "now"
+        return f"its data ends {moment(newest.data_at)}, {hours(lag)} before {until}; {hours(window)} is too much"
     return ""
 
 
@@ -243,7 +242,7 @@ def _examine_result(result: CheckResult, days: Sequence[str]) -> tuple[Outcome, 
     unseen = [day for day in days if day not in result.days]
     if unseen:
         # Missing is never good: a check that does not name the day has not looked at it.
-        return Outcome.NOT_RUN, result.reason or f"did not look at {_listed(unseen)}", result.at
+        return Outcome.NOT_RUN, result.reason or f"did not look at {listed(unseen)}", result.at
     return Outcome.PASSED, "", result.at
 
 
@@ -331,20 +330,3 @@ def _finding(
         sections=requirement.sections,
         blocks=requirement.blocks,
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
-
-
-def _reach(load: Materialization) -> str:
-    days = [day for day in load.days or () if day]
-    return f" (it reaches {max(days)})" if days else " (it is empty)"
-
-
-def _moment(at: dt.datetime) -> str:
-    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _hours(length: dt.timedelta) -> str:
-    return f"{length.total_seconds() / 3600:.1f} h"

@@ -129,7 +129,9 @@ class DuckDBSession:
     def day(self, column: str, kind: str) -> exp.Expr:
         """See `Session.day`."""
         name = to_column(column).sql("duckdb")
-        if kind not in WITHOUT_ZONE:
+        if kind == "TIMESTAMP WITH TIME ZONE":
+            name = f"TIMEZONE('UTC', {name})"
+        elif kind not in WITHOUT_ZONE:
             # In UTC whatever the session's zone; by way of text, since a plain number is no time.
             name = f"TIMEZONE('UTC', TRY_CAST(CAST({name} AS TEXT) AS TIMESTAMPTZ))"
         text = f"CASE WHEN ISFINITE({name}) THEN STRFTIME({name}, '%Y-%m-%d') ELSE '' END"

@@ -77,25 +77,6 @@ def fingerprint(
     return shape.fingerprint(rows, total)
 
 
-def fingerprint_by_day(
-    session: Session, name: str, time_column: str, columns: Sequence[str] | None = None
-) -> dict[str, Fingerprint]:
-    """Fingerprint each UTC day (``YYYY-MM-DD``) of a table by ``time_column``, in one scan.
-
-    Text is read as a timestamp; without an offset it is in UTC, as the session is. Rows without a
-    readable time are under the key ``""``; a day without rows has no key.
-
-    Raises:
-        InvalidInputError: There is no such table, or no such column.
-    """
-    types = column_types(session, name)
-    _known(time_column, types, name)
-    shape = read_shape(session, name, columns)
-    day = session.day(time_column, types[time_column]).as_("day", quoted=True)
-    query = exp.select(day, *measures(session, shape)).from_(table(name)).group_by("1").order_by("1")
-    return {str(key): shape.fingerprint(rows, total) for key, rows, total in session.query(query)}
-
-
 def column_types(session: Session, name: str) -> dict[str, str]:
     """Return the type of each column of a table (``schema.name``) in the table's own order.
 
@@ -118,13 +99,14 @@ def read_shape(session: Session, name: str, columns: Sequence[str] | None = None
     if columns is None:
         names = sorted(column for column in types if not column.startswith("_airbyte_"))
     else:
-        names = sorted(_known(column, types, name) for column in set(columns))
+        names = sorted(known_column(column, types, name) for column in set(columns))
     if not names:
         raise InvalidInputError(f"Table {name!r} has no column to fingerprint. Name at least one.")
     return Shape({column: types[column] for column in names}, session.engine)
 
 
-def _known(name: str, types: Mapping[str, str], of: str) -> str:
+def known_column(name: str, types: Mapping[str, str], of: str) -> str:
+    """Return a column's name; raise `InvalidInputError` where a table has none of that name."""
     if name not in types:
         raise InvalidInputError(f"Table {of!r} has no column {name!r}: {nearest(name, types)}.")
     return name

@@ -9,15 +9,22 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from sqlglot import exp
 
 from dashboard_trust.warehouses.column_types import kind_of
-from dashboard_trust.warehouses.fingerprints import Fingerprint, measures, read_shape
-from dashboard_trust.warehouses.session import Session, column, either, table
+from dashboard_trust.warehouses.fingerprints import (
+    Fingerprint,
+    Shape,
+    column_types,
+    known_column,
+    measures,
+    read_shape,
+)
+from dashboard_trust.warehouses.session import Session, column, either, function, table
 
 Parts = Mapping[str, exp.Expr | None]
 """Partitions by key, each with the condition that a row is of it; None: every row is."""
@@ -100,8 +107,11 @@ def group_days(session: Session, time_column: str, types: Mapping[str, str]) -> 
     moment: exp.Expr = column(time_column)
     if kind == "timestamptz":
         moment = exp.AtTimeZone(this=moment, zone=exp.convert("UTC"))
+    date: exp.Expr = exp.cast(moment, "DATE")
+    if session.dialect != "snowflake":  # which has no infinite moments; elsewhere they are of no day
+        date = exp.Case(ifs=[exp.If(this=function("ISFINITE", moment.copy()), true=date)])
     day = session.day(VALUE, "date" if session.dialect == "postgres" else "DATE")
-    return Grouping(exp.cast(moment, "DATE"), exp.func("COALESCE", day, exp.convert("")))
+    return Grouping(date, exp.func("COALESCE", day, exp.convert("")))
 
 
 def grouped_rows(grouping: Grouping, source: exp.Expr) -> exp.Select:
@@ -147,6 +157,34 @@ def fingerprint_parts(session: Session, name: str, parts: Parts) -> dict[str, Fi
     shape = read_shape(session, name)
     counted = count_parts(session, name, parts, measures(session, shape)) if parts else {}
     return {key: shape.fingerprint(*counted.get(key, (0, None))) for key in parts}
+
+
+def fingerprint_by_day(
+    session: Session, name: str, time_column: str, columns: Sequence[str] | None = None
+) -> dict[str, Fingerprint]:
+    """Fingerprint each UTC day (``YYYY-MM-DD``) of a table by ``time_column``, in one scan.
+
+    Text is read as a timestamp; without an offset it is in UTC, as the session is. Rows without a
+    readable time are under the key ``""``; a day without rows has no key.
+
+    Raises:
+        InvalidInputError: There is no such table, or no such column.
+    """
+    known_column(time_column, column_types(session, name), name)
+    shape = read_shape(session, name, columns)
+    return {day: shape.fingerprint(*sums) for day, sums in sum_by_day(session, name, time_column, shape).items()}
+
+
+def sum_by_day(
+    session: Session, name: str, time_column: str, shape: Shape, where: exp.Expr | None = None
+) -> dict[str, tuple[int, int]]:
+    """Return the rows of each UTC day and the sum of their hashes: what fingerprints of days, and of all, are made of.
+
+    The whole table's are the sums of its days'.
+    """
+    grouping = replace(group_days(session, time_column, column_types(session, name)), where=where)
+    counted = count_groups(session, table(name), grouping, measures(session, shape))
+    return {day: (int(rows), int(total or 0)) for day, (rows, total) in sorted(counted.items())}
 
 
 def _told_apart(conditions: Mapping[str, exp.Expr]) -> tuple[exp.Expr, dict[str, exp.Expr]] | None:

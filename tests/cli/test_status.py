@@ -4,7 +4,7 @@ import json
 
 from dashboard_trust.cli.app import run
 
-FIELDS = {"dashboard", "title", "owner", "partition", "readiness", "as_of", "serving", "findings"}
+FIELDS = {"dashboard", "title", "owner", "partition", "readiness", "as_of", "serving", "behind", "findings"}
 
 
 def read_json(capfd, *arguments):

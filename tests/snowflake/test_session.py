@@ -12,13 +12,15 @@ from sqlglot import exp, parse_one
 from dashboard_trust.checks.audit import Audit
 from dashboard_trust.errors import InvalidInputError, WarehouseError, WriteRefusedError
 from dashboard_trust.warehouses import snowflake_loading
-from dashboard_trust.warehouses.fingerprints import fingerprint, fingerprint_by_day
+from dashboard_trust.warehouses.days import DayColumns, DayRecord, count_days
+from dashboard_trust.warehouses.fingerprints import fingerprint
 from dashboard_trust.warehouses.frames import to_arrow
-from dashboard_trust.warehouses.parts import count_parts
+from dashboard_trust.warehouses.parts import count_parts, fingerprint_by_day
 from dashboard_trust.warehouses.session import column, drop_table, table
 from dashboard_trust.warehouses.snowflake import SnowflakeWarehouse
 from dashboard_trust.warehouses.snowflake_loading import NAMED_AT, SCHEMA, collect_staged
 
+LONG = dt.timedelta(days=1)
 NUMBERS = pa.table({"n": [1, 2, 3]})
 
 
@@ -338,6 +340,26 @@ def test_days_of_text_are_utc(session, payments, time):
     payments(("p1", time))
 
     assert set(fingerprint_by_day(session, "raw.payments", "paid_at")) == {"2026-01-02"}
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP_TZ", "TIMESTAMP_LTZ", "TIMESTAMP_NTZ"])
+def test_only_days_with_newly_extracted_rows_are_counted_again(session, do, kind):
+    now, told_by = dt.datetime(2026, 2, 1, tzinfo=dt.UTC), DayColumns("at", "extracted")
+    do(session, 'CREATE SCHEMA "raw"')
+    do(session, f'CREATE TABLE "raw"."pay" ("id" INT, "at" {kind}, "extracted" {kind})')
+    insert = """INSERT INTO "raw"."pay" SELECT {}, '2026-01-0{}T23:30:00', '2026-01-1{}T00:00:00'"""
+    do(session, *(insert.format(id_, day, when) for id_, day, when in ((1, 1, 0), (2, 2, 1), (3, 3, 2))))
+    before = count_days(session, "raw.pay", told_by, now=now)
+    do(session, insert.format(4, 1, 3))
+
+    found = count_days(
+        session, "raw.pay", told_by, now=now, known=DayRecord.parse(before.record.dump()), compare_all=LONG
+    )
+
+    assert (found.looked_at, found.reason) == ({"2026-01-01", "2026-01-03"}, "")
+    assert found.days == fingerprint_by_day(session, "raw.pay", "at")
+    # No more of the whole: fakesnow adds hashes up as floats, so that sums of days are not the sum of all.
+    assert found.whole.rows == 4
 
 
 def test_days_of_moments_are_utc_and_a_number_is_none(session, do):

@@ -71,11 +71,11 @@ def count_turns() -> Callable[[], None]:
     return turn
 
 
-def mutate(source: str, leave_out: frozenset[str] = frozenset()) -> Iterator[Mutant]:
-    """Yield every mutant of a module; functions that only put things into words are left out."""
+def mutate(source: str) -> Iterator[Mutant]:
+    """Yield every mutant of a module."""
     tree, names = parse_with_turns(source), Counter()
     for n, function in enumerate(tree.body):
-        if isinstance(function, ast.FunctionDef) and function.name not in leave_out:
+        if isinstance(function, ast.FunctionDef):
             for changed, before, after in changes_of(function):
                 body = [*tree.body[:n], changed, *tree.body[n + 1 :]]
                 module = ast.fix_missing_locations(ast.Module(body, []))

@@ -289,6 +289,45 @@ def test_a_pointer_to_an_older_load_is_current_only_where_the_day_is_unchanged()
     assert judge(promise(), good(consumer)).holds
 
 
+MINUTE = dt.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("days", "changed", "named"),
+    [
+        ((DAY,), {DAY: MINUTE}, f"; a load changed the rows of {DAY} in raw late (seen 2026-01-02 07:01 UTC)"),
+        ((DAY,), {DAY: -MINUTE}, ""),
+        ((DAY,), {NEXT: MINUTE}, ""),
+        ((DAY, NEXT), {DAY: MINUTE, NEXT: 2 * MINUTE}, f"{DAY}, {NEXT} in raw late (seen 2026-01-02 07:02 UTC)"),
+        ((DAY, NEXT), {DAY: -MINUTE, NEXT: MINUTE}, f"rows of {NEXT} in raw late (seen 2026-01-02 07:01 UTC)"),
+        ((), {DAY: MINUTE}, ""),
+    ],
+    ids=["late", "before it was built", "another day", "both days", "one of both", "read whole"],
+)
+def test_a_day_is_named_as_changed_late_if_it_was_read_and_changed_after_that(days, changed, named):
+    asked = Input("raw", (None,), days)
+    raw = replace(RAW_LOAD, changed={day: EARLY + after for day, after in changed.items()})
+    verdict = judge(
+        promise(RAW, replace(MART, inputs=(asked,))), good(raw, replace(MART_LOAD, consumed={asked.name: "older"}))
+    )
+
+    assert outcomes(verdict) == [("mart", None, Outcome.OUTDATED)]
+    reason = verdict.findings[0].reason
+    assert reason.startswith("was not built from the newest version of raw")
+    assert reason.endswith(named or "of raw")
+
+
+def test_of_rows_that_are_gone_it_is_said_since_when_and_of_others_how_far_the_load_reaches():
+    gone = replace(RAW_LOAD, days={NEXT: "b"}, changed={DAY: EARLY})
+    never = replace(RAW_LOAD, days={NEXT: "b"}, changed={NEXT: EARLY})
+    reasons = [judge(promise(), good(load)).findings[0].reason for load in (gone, never)]
+
+    assert reasons == [
+        f"its newest load holds no rows for {DAY} any more (seen 2026-01-02 07:00 UTC)",
+        f"its newest load holds no rows for {DAY} (it reaches {NEXT})",
+    ]
+
+
 def test_a_pointer_of_a_range_run_proves_nothing():
     consumer = replace(MART_LOAD, consumed={}, pointers={"raw": 10}, in_range=True, planned_id=9)
 

@@ -6,7 +6,8 @@ from sqlglot import exp
 
 from dashboard_trust.errors import InvalidInputError
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
-from dashboard_trust.warehouses.fingerprints import Fingerprint, Shape, fingerprint, fingerprint_by_day
+from dashboard_trust.warehouses.fingerprints import Fingerprint, Shape, fingerprint
+from dashboard_trust.warehouses.parts import fingerprint_by_day
 from dashboard_trust.warehouses.session import column
 
 PAYMENTS = [

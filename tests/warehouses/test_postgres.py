@@ -23,7 +23,8 @@ from dashboard_trust.errors import (
     WarehouseError,
     WriteRefusedError,
 )
-from dashboard_trust.warehouses.fingerprints import fingerprint, fingerprint_by_day
+from dashboard_trust.warehouses.fingerprints import fingerprint
+from dashboard_trust.warehouses.parts import fingerprint_by_day
 from dashboard_trust.warehouses.postgres import PostgresWarehouse
 from dashboard_trust.warehouses.replace import NoAudit, Slice, draw_ticket, replace_slice
 from dashboard_trust.warehouses.session import column, table
