@@ -7,7 +7,8 @@ public; naming its target is internal, and ``tests/upstream/test_evaluations.py`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
@@ -18,22 +19,29 @@ from dashboard_trust.readers.event_log import read_newest
 
 @dataclass(frozen=True, slots=True)
 class PartitionResult:
-    """What a check says of one partition."""
+    """What a check says of one partition; ``metadata`` is shown with it."""
 
     passed: bool
     reason: str = ""
     warns: bool = False
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 Results = Mapping[str | None, PartitionResult] | Mapping[str, PartitionResult]
 
 
 def evaluate_partitions(
-    instance: dg.DagsterInstance, results: Mapping[dg.AssetCheckKey, Results], blocking: bool = True
+    instance: dg.DagsterInstance,
+    results: Mapping[dg.AssetCheckKey, Results],
+    blocking: bool = True,
+    loads: Mapping[Place, Materialization] | None = None,
 ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Yield one evaluation per check and partition, and the output that ends each check."""
-    places = {(key.asset_key.to_user_string(), partition) for key, days in results.items() for partition in days}
-    loads = read_newest(instance, places)
+    """Yield one evaluation per check and partition, and the output that ends each check.
+
+    ``loads`` are what they looked at; by default the newest of each.
+    """
+    if loads is None:
+        loads = read_newest(instance, places_of(results))
     for key, days in results.items():
         for partition, result in days.items():
             yield dg.AssetCheckEvaluation(
@@ -45,9 +53,34 @@ def evaluate_partitions(
                 description=result.reason or None,
                 blocking=blocking,
                 target_materialization_data=_target(loads, (key.asset_key.to_user_string(), partition)),
-                metadata={},
+                metadata=result.metadata,
             )
         yield dg.Output(None, output_name=dg.AssetCheckSpec(key.name, asset=key.asset_key).get_python_identifier())
+
+
+def evaluate_unmoved(
+    context: dg.OpExecutionContext, results: Mapping[dg.AssetCheckKey, Results], before: Mapping[Place, Materialization]
+) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
+    """Yield the results on loads that nobody else replaced since ``before`` was read.
+
+    Of a load that was replaced meanwhile it is not known what was looked at: it gets no result. What this run was
+    not asked for, and spoke of all the same, is evaluated too; it has no output to end.
+    """
+    now = read_newest(context.instance, places_of(results))
+    same = {place for place in places_of(results) if now.get(place) == before.get(place)}
+    same |= {place for place, load in now.items() if load.run_id == context.run_id}
+    seen = {
+        key: {part: result for part, result in parts.items() if (key.asset_key.to_user_string(), part) in same}
+        for key, parts in results.items()
+    }
+    for event in evaluate_partitions(context.instance, {key: parts for key, parts in seen.items() if parts}, loads=now):
+        if not isinstance(event, dg.Output) or event.output_name in context.selected_output_names:
+            yield event
+
+
+def places_of(results: Mapping[dg.AssetCheckKey, Results]) -> set[Place]:
+    """Return the places that these results are about."""
+    return {(key.asset_key.to_user_string(), partition) for key, days in results.items() for partition in days}
 
 
 def _target(

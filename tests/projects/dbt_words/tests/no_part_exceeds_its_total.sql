@@ -1,0 +1,1 @@
+select * from {{ ref("total") }} t join {{ ref("paid") }} p using (paid_on) where p.amount > t.amount
