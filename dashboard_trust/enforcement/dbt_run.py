@@ -6,11 +6,11 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 
-from dashboard_trust.enforcement.dbt_nodes import DbtNodes, nodes_of, tests_by_check
+from dashboard_trust.enforcement.dbt_nodes import UNIQUE_ID, DbtNodes, nodes_of, tests_by_check
 from dashboard_trust.enforcement.dbt_results import BROKEN, DbtResult, DbtResults, by_partition, read_results, worst
 from dashboard_trust.enforcement.dbt_skips import Skipped, find_skipped
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_unmoved
@@ -88,7 +88,12 @@ class _Run:
 
     def start(self) -> DbtCliInvocation:
         """Start the command."""
-        return self.dbt.cli([*self.args, *self._vars(self.keys)], context=self.context, raise_on_error=False)
+        args = [*self.args, *self._vars(self.keys)]
+        try:
+            return self.dbt.cli(args, context=self.context, raise_on_error=False)
+        except KeyError:  # it takes each selected check for a test, where not all of them are selected
+            context = cast("dg.AssetExecutionContext", _WithTestsAlone(self.context))
+            return self.dbt.cli(args, context=context, raise_on_error=False)
 
     def keys_of(self, check: dg.AssetCheckKey) -> Sequence[str | None]:
         """Return the partitions of a check in this run; that of a source has none."""
@@ -125,7 +130,11 @@ class _Run:
         names = [".".join(nodes.manifest["nodes"][id_]["fqn"]) for id_ in tests if id_ in nodes.manifest["nodes"]]
         if not names or len(self.keys) < 2 or not self._vars(self.keys):
             return {}
-        return {key: self._test(nodes, names, key) for key in self.keys}
+        try:
+            return {key: self._test(nodes, names, key) for key in self.keys}
+        except DashboardTrustError as error:
+            self.context.log.warning(f"What failed counts for every partition of the run: {error}")
+            return {}
 
     def _test(self, nodes: DbtNodes, names: Sequence[str], key: str) -> DbtResults:
         args = ["test", "--select", " ".join(names), *_where(self.args), *self._vars([key])]
@@ -135,10 +144,24 @@ class _Run:
         own = self.variables(keys) if self.variables is not None else {}
         values = {**_range(self.context.assets_def.partitions_def, keys), **own} if keys else own
         if values and any(word.partition("=")[0] == "--vars" for word in self.args):
-            raise InvalidInputError(
-                "run_dbt makes the --vars; give yours as `variables`, not in the args."
-            )
+            raise InvalidInputError("run_dbt makes the --vars; give yours as `variables`, not in the args.")
         return ["--vars", json.dumps(values)] if values else []
+
+
+class _WithTestsAlone:
+    """A step's context, as if of its checks (a gate's is one) only dbt's tests were selected."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    @property
+    def selected_asset_check_keys(self) -> set[dg.AssetCheckKey]:
+        """The checks that are tests of dbt."""
+        spec_of = self._context.assets_def.get_spec_for_check_key
+        return {key for key in self._context.selected_asset_check_keys if UNIQUE_ID in (spec_of(key).metadata or {})}
 
 
 def _where(args: Sequence[str]) -> Iterator[str]:
