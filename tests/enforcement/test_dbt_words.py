@@ -88,10 +88,18 @@ class Words:
         )
         costs = trusted_dashboard(DashboardContract("costs", "team:costs"), lambda *_: None, deps=["rated"])
         self.daily = dbt_checks(daily)
+        asked = {*TOTAL_TESTS, "upstream_ready"} - {"not_null_large_amount"}
+        tests = dg.AssetSelection.checks(*(dg.AssetCheckKey(dg.AssetKey("total"), name) for name in asked))
+        fresh = dg.AssetCheckKey(dg.AssetKey(["raw", "payments"]), "freshness")
+        without = dg.AssetSelection.assets("total").without_checks() | tests
         self.defs = trust(
             dg.Definitions(
                 [raw, trusted(self.daily), dbt_checks(whole), sales, costs],
                 asset_checks=[dbt_source_checks(daily, whole)],
+                jobs=[
+                    dg.define_asset_job("total_less_one_test", without),
+                    dg.define_asset_job("freshness", dg.AssetSelection.checks(fresh)),
+                ],
                 resources={"dbt": self.resource},
             )
         )
@@ -165,6 +173,31 @@ def test_what_dbt_says_of_sources_holds_warns_or_is_errored(words, looked):
     assert not [one for one in words.findings("sales", "2024-03-08") if one[0] == "raw/payments"]
 
 
+@pytest.mark.long
+def test_a_freshness_run_that_breaks_off_is_never_fresh_whatever_an_older_one_left(words):
+    sources = {"results": [{"unique_id": "source.words.raw.payments", "status": "pass"}]}
+    (words.folder / "target" / "sources.json").write_text(json.dumps(sources))
+
+    job = words.defs.resolve_job_def("freshness")
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        patch.setenv("WORDS_WAREHOUSE", str(words.folder / "no_such_folder" / "words.duckdb"))
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+
+    assert not result.success
+    assert result.get_asset_check_evaluations() == []
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "dbt" in str(failure.step_failure_data.error.cause.message)
+
+
+@pytest.mark.long
+def test_without_partitions_there_is_one_word_for_the_whole(words, looked, run):
+    assert words.run(run, "rated").success
+
+    findings = words.findings("costs")
+    assert {one for one in findings if one[0] == "rated"} == set()
+    assert ("raw/fees", "freshness", "warned") in findings
+
+
 def test_a_range_says_which_day_failed_and_what_was_skipped_is_not_run(words, looked, run):
     result = words.run(run, "paid", "total", day="2024-03-01", to="2024-03-03")
 
@@ -195,9 +228,8 @@ def test_where_every_test_passes_the_dashboard_is_refreshed(words, looked, run):
     assert words.run(run, "sales", day="2024-03-04").success
 
     # Built alone, and without one of its checks: dbt's test of two models speaks of both all the same.
-    checks = {*TOTAL_TESTS, "upstream_ready"} - {"not_null_large_amount"}
-    asked = [dg.AssetCheckKey(dg.AssetKey("total"), name) for name in checks]
-    alone = words.run(run, "total", day="2024-03-04", asset_check_selection=asked)
+    job = words.defs.resolve_job_def("total_less_one_test")
+    alone = job.execute_in_process(instance=words.instance, partition_key="2024-03-04", raise_on_error=False)
     assert alone.success
     assert said(alone, "no_part_exceeds_its_total") == {(name, "2024-03-04"): "pass" for name in ("paid", "total")}
     assert words.findings("sales", "2024-03-04") == {("total", "not_null_large_amount", "not_run")}
