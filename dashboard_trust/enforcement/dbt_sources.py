@@ -44,7 +44,9 @@ def dbt_source_checks(
     fresh = {key: node for key, node in sources.items() if _limits(node)}
     specs = [*_test_specs(nodes, sources), *(_freshness_spec(key, node) for key, node in fresh.items())]
     if not specs:
-        raise InvalidInputError("dbt has no test and no freshness of the sources that these assets read.")
+        raise InvalidInputError(
+            "dbt has no test and no freshness of the sources that these assets read; leave dbt_source_checks out."
+        )
 
     @dg.multi_asset_check(name=name, specs=specs, can_subset=True, required_resource_keys={resource_key})
     def sources_checked(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:

@@ -122,7 +122,8 @@ class Words:
 def words(tmp_path_factory):
     folder = tmp_path_factory.mktemp("words") / "words"
     shutil.copytree(PROJECT, folder)
-    shutil.copytree(MACRO.parent, folder / "macros", ignore=lambda _, names: {n for n in names if n != MACRO.name})
+    (folder / "macros").mkdir()
+    shutil.copy(MACRO, folder / "macros")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORDS_WAREHOUSE", str(folder / "words.duckdb"))
         patch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
