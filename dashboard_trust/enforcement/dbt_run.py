@@ -107,9 +107,11 @@ class _Run:
     def tell_skipped(self, skipped: Skipped) -> Iterator[dg.AssetObservation]:
         """Yield what was skipped because of something that is told elsewhere, so that it is not blamed as well."""
         for asset in sorted(skipped.following.keys() & self.context.selected_asset_keys):
+            names = sorted(skipped.following[asset])
+            described = f"dbt skipped {', '.join(names) or 'it'}, because of something above"
             for key in self.parts:
-                metadata = {SKIPPED: dg.MetadataValue.json(sorted(skipped.following[asset]))}
-                yield dg.AssetObservation(asset, partition=key, description="dbt skipped it", metadata=metadata)
+                metadata = {SKIPPED: dg.MetadataValue.json(names)}
+                yield dg.AssetObservation(asset, partition=key, description=described, metadata=metadata)
 
     def judge(
         self, nodes: DbtNodes, checks: Checks, results: DbtResults
