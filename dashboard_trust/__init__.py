@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from dashboard_trust.contracts.yaml import read_contracts
     from dashboard_trust.enforcement.audited_assets import audited
     from dashboard_trust.enforcement.automation import inputs_ready, readiness_sensor
+    from dashboard_trust.enforcement.dbt_checks import dbt_checks
+    from dashboard_trust.enforcement.dbt_run import run_dbt
+    from dashboard_trust.enforcement.dbt_sources import dbt_source_checks
     from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
     from dashboard_trust.enforcement.gated_assets import confirm, trust, trusted, trusted_dashboard
     from dashboard_trust.enforcement.io_manager import TrustedIOManager
@@ -38,6 +41,9 @@ _HOMES = {
     "contracts.yaml": ("read_contracts",),
     "enforcement.audited_assets": ("audited",),
     "enforcement.automation": ("inputs_ready", "readiness_sensor"),
+    "enforcement.dbt_checks": ("dbt_checks",),
+    "enforcement.dbt_run": ("run_dbt",),
+    "enforcement.dbt_sources": ("dbt_source_checks",),
     "enforcement.fingerprinted_assets": ("fingerprinted",),
     "enforcement.gated_assets": ("confirm", "trust", "trusted", "trusted_dashboard"),
     "enforcement.io_manager": ("TrustedIOManager",),
@@ -71,6 +77,8 @@ __all__ = [
     "Verdict",
     "audited",
     "confirm",
+    "dbt_checks",
+    "dbt_source_checks",
     "fingerprinted",
     "inputs_ready",
     "judge",
@@ -79,6 +87,7 @@ __all__ = [
     "readiness_sensor",
     "readiness_writer",
     "receipt_key",
+    "run_dbt",
     "suite_checks",
     "trust",
     "trusted",

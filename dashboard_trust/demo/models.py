@@ -14,6 +14,8 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dashboard_trust.demo.dbt import DbtOutcome, build
 from dashboard_trust.demo.home import Home
 from dashboard_trust.enforcement.automation import inputs_ready
+from dashboard_trust.enforcement.dbt_checks import dbt_checks
+from dashboard_trust.enforcement.dbt_nodes import UNIQUE_ID
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
 from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.enforcement.gated_assets import trusted
@@ -23,18 +25,13 @@ from dashboard_trust.evidence.names import SLICES
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 
 DAY_COLUMN = "report_date"
-UNIQUE_ID = "dagster_dbt/unique_id"
 OWNER = "analytics@example.com"
 STEPS = {"revenue": "+revenue_daily", "pipeline": "+pipeline_daily"}
 """Each section's models, as dbt selects them: a mart with the staging models it alone is built from."""
 
 
 class Translator(DagsterDbtTranslator):
-    """Names assets by schema and table, and gives tests the partitions of their model."""
-
-    def __init__(self, partitions: dg.PartitionsDefinition) -> None:
-        super().__init__()
-        self.partitions = partitions
+    """Names assets by schema and table."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Return ``schema/table``: what a reader of the warehouse calls it."""
@@ -57,18 +54,11 @@ class Translator(DagsterDbtTranslator):
             automation_condition=inputs_ready(),
         )
 
-    def get_asset_check_spec(
-        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
-    ) -> dg.AssetCheckSpec | None:
-        """Give a test the partitions of the model it is on: it looks at the days of the run."""
-        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
-        return None if spec is None else spec._replace(partitions_def=self.partitions)
-
 
 def build_models(manifest: Path, partitions: dg.PartitionsDefinition) -> dict[str, dg.AssetsDefinition]:
     """Build the step of each section, none of which runs on inputs that are not ready."""
-    translator = Translator(partitions)
-    steps = {name: _step(name, manifest, partitions, translator) for name in STEPS}
+    translator = Translator()
+    steps = {name: dbt_checks(_step(name, manifest, partitions, translator)) for name in STEPS}
     return {name: trusted(fingerprinted(step, _warehouse, _marts(step))) for name, step in steps.items()}
 
 

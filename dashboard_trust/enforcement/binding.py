@@ -19,12 +19,16 @@ MADE_UP = "dagster/auto_created_stub_asset"
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A contract, the graph it stands in, and the assets of the step it guards."""
+    """A contract, the graph it stands in, and the assets of the step it guards.
+
+    ``own_checks`` are those that this step makes itself, also on what it reads: it cannot wait for them.
+    """
 
     contract: DashboardContract
     graph: Graph
     guarded: frozenset[dg.AssetKey]
     upstream: frozenset[dg.AssetKey]
+    own_checks: frozenset[dg.AssetCheckKey] = frozenset()
 
     @property
     def partitions(self) -> dg.PartitionsDefinition | None:
@@ -71,7 +75,12 @@ class Binding:
         )
 
 
-def bind(contract: DashboardContract, graph: Graph, guarded: frozenset[dg.AssetKey]) -> Binding:
+def bind(
+    contract: DashboardContract,
+    graph: Graph,
+    guarded: frozenset[dg.AssetKey],
+    own_checks: frozenset[dg.AssetCheckKey] = frozenset(),
+) -> Binding:
     """Bind a contract to a graph; raise `ContractError` for a name that the graph does not know.
 
     A step with nothing upstream would be satisfied by nothing, and is refused.
@@ -101,7 +110,7 @@ def bind(contract: DashboardContract, graph: Graph, guarded: frozenset[dg.AssetK
             )
     for key in sorted(guarded | upstream):
         _check_slices(graph, key)
-    return Binding(contract, graph, guarded, upstream)
+    return Binding(contract, graph, guarded, upstream, own_checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +189,9 @@ class _Needs:
             node = self.binding.graph.get(key)
             defined = {check.name for check in node.check_keys}
             elsewhere = not node.is_materializable
-            checks = defined | known_checks[name] if elsewhere else defined - {GATE_CHECK}
-            others = () if elsewhere else tuple(sorted(known_checks[name] - checks - {GATE_CHECK}))
+            own = {check.name for check in self.binding.own_checks if check.asset_key == key}
+            checks = (defined | known_checks[name] if elsewhere else defined - {GATE_CHECK}) - own
+            others = () if elsewhere else tuple(sorted(known_checks[name] - checks - own - {GATE_CHECK}))
             named = asked[name] if asked is not None else None
             standing = sections.get(name, ())
             found.append(

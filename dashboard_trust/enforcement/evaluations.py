@@ -19,7 +19,7 @@ from dashboard_trust.readers.event_log import read_newest
 
 @dataclass(frozen=True, slots=True)
 class PartitionResult:
-    """What a check says of one partition, and what is shown with it."""
+    """What a check says of one partition; ``metadata`` is shown with it."""
 
     passed: bool
     reason: str = ""
@@ -37,11 +37,10 @@ def evaluate_partitions(
 ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
     """Yield one evaluation per check and partition, and the output that ends each check.
 
-    ``loads`` are those that were looked at; by default the newest ones.
+    ``loads`` are what they looked at; by default the newest of each.
     """
     if loads is None:
-        places = {(key.asset_key.to_user_string(), partition) for key, days in results.items() for partition in days}
-        loads = read_newest(instance, places)
+        loads = read_newest(instance, places_of(results))
     for key, days in results.items():
         for partition, result in days.items():
             yield dg.AssetCheckEvaluation(
@@ -58,6 +57,31 @@ def evaluate_partitions(
         if not days:
             continue  # nothing is known of it, so that it is not at its end
         yield dg.Output(None, output_name=dg.AssetCheckSpec(key.name, asset=key.asset_key).get_python_identifier())
+
+
+def evaluate_unmoved(
+    context: dg.OpExecutionContext, results: Mapping[dg.AssetCheckKey, Results], before: Mapping[Place, Materialization]
+) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
+    """Yield the results on loads that nobody else replaced since ``before`` was read.
+
+    Of a load that was replaced meanwhile it is not known what was looked at: it gets no result. What this run was
+    not asked for, and spoke of all the same, is evaluated too; it has no output to end.
+    """
+    now = read_newest(context.instance, places_of(results))
+    same = {place for place in places_of(results) if now.get(place) == before.get(place)}
+    same |= {place for place, load in now.items() if load.run_id == context.run_id}
+    seen = {
+        key: {part: result for part, result in parts.items() if (key.asset_key.to_user_string(), part) in same}
+        for key, parts in results.items()
+    }
+    for event in evaluate_partitions(context.instance, {key: parts for key, parts in seen.items() if parts}, loads=now):
+        if not isinstance(event, dg.Output) or event.output_name in context.selected_output_names:
+            yield event
+
+
+def places_of(results: Mapping[dg.AssetCheckKey, Results]) -> set[Place]:
+    """Return the places that these results are about."""
+    return {(key.asset_key.to_user_string(), partition) for key, days in results.items() for partition in days}
 
 
 def _target(

@@ -177,7 +177,8 @@ def trust(
     for assets in graph.assets_defs:
         gate = gate_of(assets)
         if gate is not None:
-            gate.binding = bind(gate.contract, graph, frozenset(assets.keys))
+            own_checks = frozenset(spec.key for spec in assets.check_specs)
+            gate.binding = bind(gate.contract, graph, frozenset(assets.keys), own_checks)
     return shown
 
 

@@ -125,6 +125,12 @@ def check_spec(
         )
 
 
+def quiet_check_spec(spec: dg.AssetCheckSpec, partitions_def: dg.PartitionsDefinition | None) -> dg.AssetCheckSpec:
+    """Return the same spec with these partitions, which Dagster has in preview."""
+    with disable_dagster_warnings():
+        return spec._replace(partitions_def=partitions_def)
+
+
 def _op_of(assets: dg.AssetsDefinition) -> dg.OpDefinition:
     node = assets.node_def if assets.is_executable else None
     if not isinstance(node, dg.OpDefinition):

@@ -38,6 +38,9 @@ FINGERPRINT = "dashboard_trust/fingerprint"
 CHANGED_AT = "dashboard_trust/table_changed_at"
 """On a materialization: when the engine said that the table had last changed, as its fingerprint was taken."""
 
+SKIPPED = "dashboard_trust/skipped"
+"""On an observation: what its run skipped because of something above, checks by name, or (empty) the asset itself."""
+
 SINCE = "dashboard_trust/published_at"
 """On a dashboard's materialization: when what it shows became visible."""
 

@@ -11,8 +11,8 @@ from dashboard_trust.readers.events import parse_check, parse_step
 from dashboard_trust.readers.executions import CheckPlace, CheckRow, Executions
 from dashboard_trust.readers.runs import RunFacts
 
-Held = Set[tuple[str, str, str | None]]
-"""What a gate held: run, asset, partition."""
+Held = Set[tuple[str, str, str | None, str | None]]
+"""What a gate held, or its step skipped because of something above: run, asset, partition, check (None: all of it)."""
 
 
 def find_attempt(place: Place, plans: Sequence[Row], runs: Mapping[str, RunFacts], held: Held) -> Attempt:
@@ -48,17 +48,17 @@ def _attempt(place: Place, row: Row, runs: Mapping[str, RunFacts], held: Held) -
         at=run.ended_at or row.at,
         state="running" if run.unfinished else "failed" if run.started(row.step_key) else "not_started",
         reason=run.reason(row.step_key),
-        held=(row.run_id, asset, partition) in held,
+        held=(row.run_id, asset, partition, None) in held,
     )
 
 
 def _resolve(place: CheckPlace, row: CheckRow, runs: Mapping[str, RunFacts], held: Held) -> CheckResult:
     """Turn a planned check into what became of it, where its run has ended."""
-    asset, _, partition = place
+    asset, check, partition = place
     result, run, step_key = parse_check(place, row), runs.get(row.run_id), parse_step(row)
     if run is not None and run.unfinished and not run.broke(step_key):
         return result
-    reached = (row.run_id, asset, partition) not in held
+    reached = held.isdisjoint((row.run_id, asset, partition, what) for what in (None, check))
     broke = reached and run is not None and run.broke(step_key)
     return replace(
         result,

@@ -10,10 +10,10 @@ import dagster as dg
 
 from dashboard_trust.contracts.model import Promise
 from dashboard_trust.evidence.facts import CheckResult, Evidence, Materialization, Place
-from dashboard_trust.evidence.names import GATE_CHECK, WORD
+from dashboard_trust.evidence.names import GATE_CHECK, SKIPPED, WORD
 from dashboard_trust.readers.attempts import Held, find_attempt, find_last_word
 from dashboard_trust.readers.event_tables import EventTables, Row
-from dashboard_trust.readers.events import parse_materialization, parse_word
+from dashboard_trust.readers.events import observed, parse_materialization, parse_word
 from dashboard_trust.readers.executions import CheckPlace, Executions
 from dashboard_trust.readers.runs import RunFacts, read_runs
 
@@ -128,7 +128,8 @@ def _read_tables(instance: dg.DagsterInstance, promises: Sequence[Promise]) -> _
         words = tables.observations(assets, WORD)
         open_ = _open_attempts(plans.values(), checks)
         unanswered = {run_id for run_id, _ in open_}
-        ended, held = tables.ended_runs(unanswered), tables.held_places(open_)
+        ended = tables.ended_runs(unanswered)
+        held = {(*place, None) for place in tables.held_places(open_)} | _skipped(tables, open_)
     return _Stored(loads, earlier | newest, plans, checks, words, unanswered, ended, held)
 
 
@@ -157,6 +158,12 @@ def _pointers(loads: Iterable[Materialization]) -> set[int]:
 
 def _targets(checks: Executions) -> set[int]:
     return {row.target_id for row in checks.ended.values() if row.target_id is not None}
+
+
+def _skipped(tables: EventTables, attempts: Set[tuple[str, str]]) -> set[tuple[str, str, str | None, str | None]]:
+    """Return (run, asset, partition, check) of what these runs say they skipped because of something above."""
+    said = tables.observations({asset for _, asset in attempts}, SKIPPED) if attempts else ()
+    return {(row.run_id, row.asset, row.partition, check) for row in said for check in observed(row)[SKIPPED] or [None]}
 
 
 def _open_attempts(plans: Iterable[Sequence[Row]], checks: Executions) -> set[tuple[str, str]]:

@@ -369,3 +369,28 @@ def test_another_check_that_runs_beside_the_dashboard_is_waited_for(passed, run,
 
     assert (result.success, is_held(result)) == (passed, not passed)
     assert (["check", "refresh"] if passed else ["check"]) == CALLS
+
+
+def test_a_check_on_an_input_that_the_step_itself_makes_is_no_reason_to_wait(run, verdict_of):
+    look = dg.AssetCheckSpec("looked_at_by_its_reader", asset="table")
+
+    @dg.asset
+    def table():
+        pass
+
+    # As @dbt_assets does with tests of sources.
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("report", deps=["table"])], check_specs=[look], allow_arbitrary_check_specs=True
+    )
+    def reader():
+        yield dg.AssetCheckResult(asset_key="table", check_name=look.name, passed="table" not in BAD)
+        yield dg.MaterializeResult(asset_key="report")
+
+    dash = trusted_dashboard(DashboardContract("dash", "team:dash"), lambda *_: None, deps=["report"])
+    defs = trust(dg.Definitions([table, trusted(reader), dash]))
+    assert run(defs, "table", "report").success
+    assert not verdict_of(defs, "dash").holds
+
+    BAD.add("table")
+    run(defs, "table", "report")
+    assert [(f.asset, f.check) for f in verdict_of(defs, "dash").findings] == [("table", look.name)]

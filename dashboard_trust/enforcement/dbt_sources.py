@@ -1,0 +1,130 @@
+"""What dbt says of sources, as a step of its own: their tests, and how fresh they are."""
+
+# No postponed annotations here: Dagster reads the one of `context` as an object.
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from dashboard_trust.enforcement.dbt_checks import check_spec_of
+from dashboard_trust.enforcement.dbt_nodes import UNIQUE_ID, DbtNodes, Node, nodes_of, tests_by_check
+from dashboard_trust.enforcement.dbt_results import BROKEN, by_partition, read_artifact, read_results, worst
+from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_unmoved
+from dashboard_trust.errors import DashboardTrustError, InvalidInputError
+from dashboard_trust.readers.event_log import read_newest
+
+if TYPE_CHECKING:
+    from dagster_dbt import DbtCliInvocation, DbtCliResource
+
+FRESHNESS = "freshness"
+FRESH_OR_NOT = ("pass", "warn", "error")
+Run = Callable[..., "DbtCliInvocation"]
+Answers = dict[dg.AssetCheckKey, dict[str | None, PartitionResult]]
+
+
+def dbt_source_checks(
+    *assets: dg.AssetsDefinition, resource_key: str = "dbt", name: str = "dbt_sources"
+) -> dg.AssetChecksDefinition:
+    """Build the checks of what dbt says of the sources that these assets read.
+
+    Each source test is a check on the source's asset, and ``freshness`` one where the source declares it. They run
+    with the source, or on a schedule. What dbt could not say counts as errored, never as fresh.
+
+    Args:
+        assets: What ``@dbt_assets`` made, of one manifest.
+        resource_key: Of the `DbtCliResource`.
+        name: The name of the step.
+    """
+    nodes = nodes_of(assets[0])
+    read = {key for one in assets for key in one.dependency_keys}
+    known = {nodes.key_of(id_): node for id_, node in nodes.manifest["sources"].items()}
+    sources = {key: known[key] for key in sorted(read & known.keys())}
+    fresh = {key: node for key, node in sources.items() if _limits(node)}
+    specs = [*_test_specs(nodes, sources), *(_freshness_spec(key, node) for key, node in fresh.items())]
+    if not specs:
+        raise InvalidInputError(
+            "dbt has no test and no freshness of the sources that these assets read; leave dbt_source_checks out."
+        )
+
+    @dg.multi_asset_check(name=name, specs=specs, can_subset=True, required_resource_keys={resource_key})
+    def sources_checked(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
+        dbt: DbtCliResource = getattr(context.resources, resource_key)
+        asked = context.selected_asset_check_keys
+
+        def run(*args: str) -> "DbtCliInvocation":
+            return dbt.cli(args, manifest=nodes.manifest, raise_on_error=False).wait()
+
+        before = read_newest(context.instance, {(key.asset_key.to_user_string(), None) for key in asked})
+        tested, problems = _test(nodes, tests_by_check(nodes, asked), run)
+        looked, unknown = _look_how_fresh({key: fresh[key.asset_key] for key in asked if key.name == FRESHNESS}, run)
+        yield from evaluate_unmoved(context.op_execution_context, {**tested, **looked}, before)
+        if problems or unknown:
+            raise DashboardTrustError("; ".join([*problems, *unknown]))
+
+    return sources_checked
+
+
+def _test(nodes: DbtNodes, checks: Mapping[dg.AssetCheckKey, set[str]], run: Run) -> tuple[Answers, list[str]]:
+    """Run these tests; return what they say, and what could not be tested."""
+    names = {".".join(nodes.manifest["nodes"][id_]["fqn"]) for ids in checks.values() for id_ in ids}
+    if not names:
+        return {}, []
+    try:
+        results = read_results(run("test", "--select", " ".join(sorted(names))))
+    except DashboardTrustError as error:
+        return {}, [str(error)]
+    answers = {key: worst(results.get(id_) for id_ in ids) for key, ids in checks.items()}
+    broken = [f"{result.name}: {result.message}" for result in results.values() if result.status in BROKEN]
+    return {key: by_partition(answer, {}, [None]) for key, answer in answers.items() if answer}, broken
+
+
+def _look_how_fresh(sources: Mapping[dg.AssetCheckKey, Node], run: Run) -> tuple[Answers, list[str]]:
+    """Ask dbt how fresh these sources are; return what it says, and what it could not say."""
+    if not sources:
+        return {}, []
+    names = {node["unique_id"]: f"source:{node['unique_id'].removeprefix('source.')}" for node in sources.values()}
+    try:
+        said = read_artifact(run("source", "freshness", "--select", " ".join(sorted(names.values()))), "sources.json")
+    except DashboardTrustError as error:
+        return {}, [str(error)]
+    results = {result["unique_id"]: result for result in said["results"]}
+    answers: Answers = {}
+    unknown = []
+    for key, node in sources.items():
+        result = results.get(node["unique_id"], {})  # dbt leaves out what it could not look at
+        if result.get("status") in FRESH_OR_NOT:
+            answers[key] = {None: _freshness_result(node, result)}
+        else:
+            unknown.append(f"dbt could not say how fresh {names[node['unique_id']]} is; run `dbt source freshness`")
+    return answers, unknown
+
+
+def _freshness_result(node: Node, result: Mapping[str, Any]) -> PartitionResult:
+    age = dt.timedelta(seconds=round(result["max_loaded_at_time_ago_in_s"]))
+    reason = f"its newest row is of {result['max_loaded_at'][:19]} UTC, {age} before dbt looked ({_limits(node)})"
+    metadata = {"max_loaded_at": result["max_loaded_at"], "status": result["status"], "unique_id": node["unique_id"]}
+    return PartitionResult(result["status"] == "pass", reason, warns=result["status"] == "warn", metadata=metadata)
+
+
+def _test_specs(nodes: DbtNodes, sources: Mapping[dg.AssetKey, Node]) -> Iterator[dg.AssetCheckSpec]:
+    specs = {
+        (key, test["name"]): check_spec_of(test, key, None)
+        for test in nodes.tests()
+        for key in nodes.assets_of(test) & sources.keys()
+    }
+    yield from specs.values()
+
+
+def _freshness_spec(key: dg.AssetKey, node: Node) -> dg.AssetCheckSpec:
+    description = f"`dbt source freshness`: {_limits(node)}."
+    metadata = {UNIQUE_ID: node["unique_id"]}
+    return dg.AssetCheckSpec(FRESHNESS, asset=key, blocking=True, description=description, metadata=metadata)
+
+
+def _limits(node: Node) -> str:
+    """Say from when on dbt warns and errs; empty where the source declares no freshness."""
+    declared = node.get("freshness") or {}
+    limits = [(word, declared.get(f"{word}_after") or {}) for word in ("warn", "error")]
+    return ", ".join(f"{word} after {one['count']} {one['period']}s" for word, one in limits if one.get("count"))
