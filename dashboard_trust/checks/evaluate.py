@@ -13,12 +13,13 @@ from sqlglot import exp
 from dashboard_trust.checks.columns import judge_columns, shape_of
 from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome, TableReport
 from dashboard_trust.checks.reconciliation import compare
+from dashboard_trust.checks.reconciliation_between import compare_between
 from dashboard_trust.checks.row_counts import BAD, count_bad
 from dashboard_trust.checks.row_queries import QUERIES, query_bad
 from dashboard_trust.checks.samples import sample_keys
 from dashboard_trust.checks.scopes import Days, Scope, Whole
 from dashboard_trust.checks.single_queries import judge_newest, measure_query, newest
-from dashboard_trust.checks.values import Table
+from dashboard_trust.checks.values import RuleError, Table
 from dashboard_trust.checks.volume import History, Volumes, judge_empty, judge_volumes
 from dashboard_trust.checks.wording import describe_bad
 from dashboard_trust.contracts.rules import RowRule, Rule
@@ -31,10 +32,10 @@ from dashboard_trust.contracts.table_rules import (
     TableRules,
     VolumeAnomaly,
 )
-from dashboard_trust.errors import DashboardTrustError, WarehouseError
+from dashboard_trust.errors import DashboardTrustError, WarehouseError, nearest
 from dashboard_trust.warehouses.fingerprints import Fingerprint, Shape, measures, read_shape
 from dashboard_trust.warehouses.parts import Grouping, count_groups
-from dashboard_trust.warehouses.session import Session
+from dashboard_trust.warehouses.session import Session, Warehouse
 from dashboard_trust.warehouses.session import table as as_table
 
 Found = TypeVar("Found")
@@ -51,12 +52,14 @@ class Known:
         history: Rows of accepted parts that are not looked at now.
         waived: Parts whose volume a person accepted.
         schemas: Who accepted other columns than those declared, by `shape_of` them.
+        elsewhere: Returns the other warehouses that reconciliations name.
     """
 
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     history: History = field(default_factory=dict)
     waived: Set[str] = frozenset()
     schemas: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, Callable[[], Warehouse]] = field(default_factory=dict)
 
 
 def check_table(
@@ -216,14 +219,22 @@ class _Look:
                 self.found[rule.check] = judged
                 self._sample(rule)
         for rule in self._of(Reconciliation):
-            compare_with = partial(compare, rule, self.table, self.scope, self.grouping, self.fingerprints)
-            compared = self._attempt(rule, compare_with)
+            compared = self._attempt(rule, partial(self._compare, rule))
             if compared is not None:
                 self.found[rule.check] = compared
         for rule in self._of(Query):
             asked = self._attempt(rule, partial(self._ask, rule))
             if asked is not None:
                 self.found[rule.check] = asked
+
+    def _compare(self, rule: Reconciliation) -> dict[str, PartOutcome]:
+        if not rule.warehouse:
+            return compare(rule, self.table, self.scope, self.grouping, self.fingerprints)
+        elsewhere = self.known.elsewhere
+        if rule.warehouse not in elsewhere:
+            raise RuleError(f"no warehouse is named {rule.warehouse!r}: {nearest(rule.warehouse, elsewhere)}")
+        with elsewhere[rule.warehouse]().session(f"reconciliation with {self.rules.title}") as other:
+            return compare_between(rule, self.table, self.scope, self.grouping, self.fingerprints, other)
 
     def _ask(self, rule: Query) -> dict[str, PartOutcome]:
         parts = self.scope.apart(self.session, self.rules.name, self.table.types)

@@ -33,7 +33,6 @@ class Difference:
     rows: tuple[int, int]
     sums: tuple[Decimal, Decimal]
     keys: int
-    amounts: tuple[int, int]
 
 
 def compare(
@@ -66,10 +65,10 @@ def compare(
     found = {str(part): _difference(values) for part, *values in table.session.query(query)}
     there_too = count_groups(table.session, as_table(rule.table), other_grouping, [exp.Count(this=exp.Star())])
     comparable = {*found, *parts} if grouping.value is None and not grouping.only else {*parts} & there_too.keys()
-    return {part: _judge(rule, table.title, found.get(part)) for part in sorted(comparable)}
+    return {part: judge_difference(rule, table.title, found.get(part)) for part in sorted(comparable)}
 
 
-def _judge(rule: Reconciliation, name: str, found: Difference | None) -> PartOutcome:
+def judge_difference(rule: Reconciliation, name: str, found: Difference | None) -> PartOutcome:
     """Judge a part; of what counts on neither side, nothing differs."""
     if found is None:
         return PartOutcome(True, measured=0)
@@ -92,7 +91,8 @@ def side(table: Table, grouping: Grouping, key: Sequence[str], amount: str, wher
     if where:
         rows = rows.where(parse_condition(where, table, "where"))
     part = exp.convert(grouping.only) if grouping.part is None else grouping.part
-    found = exp.null() if not amount else amount_of(table, amount)
+    # Of no type of its own it would be text to some engines.
+    found = exp.cast(exp.null(), WIDEST) if not amount else amount_of(table, amount)
     keys = [table.value(name).as_(f"key_{n}", quoted=True) for n, name in enumerate(key)]
     wanted = (part.as_(PART, quoted=True), *keys, found.as_("amount", quoted=True))
     return exp.select(*wanted).from_(rows.subquery("given"))
@@ -144,10 +144,9 @@ def _by_text(rows: exp.Select, keys: int) -> exp.Select:
 
 
 def _difference(values: Sequence[Any]) -> Difference:
-    rows_here, amounts_here, sum_here, rows_there, amounts_there, sum_there, keys = values
+    rows_here, _, sum_here, rows_there, _, sum_there, keys = values
     return Difference(
         rows=(int(rows_here), int(rows_there)),
         sums=(Decimal(str(sum_here)), Decimal(str(sum_there))),
         keys=int(keys or 0),
-        amounts=(int(amounts_here), int(amounts_there)),
     )

@@ -150,6 +150,7 @@ def trust(
     contracts: Sequence[DashboardContract] = (),
     *,
     warehouse: Callable[[], Warehouse] | None = None,
+    elsewhere: Mapping[str, Callable[[], Warehouse]] | None = None,
 ) -> dg.Definitions:
     """Bind every gate in these definitions to their asset graph, and return them.
 
@@ -160,6 +161,7 @@ def trust(
             The windows of every contract become Dagster's freshness policies, where there is none, and the
             rules of its tables asset checks.
         warehouse: Returns where these tables are.
+        elsewhere: Returns the warehouses, by name, that their reconciliations name.
 
     Raises:
         ContractError: A contract names an asset that is not upstream of it, requires nothing, has rules of
@@ -172,7 +174,7 @@ def trust(
         )
     guarded = _guard_existing(defs, contracts)
     every = [gate.contract for gate in gates(guarded).values()]
-    shown = with_table_checks(with_freshness_policies(guarded, every), every, warehouse)
+    shown = with_table_checks(with_freshness_policies(guarded, every), every, warehouse, elsewhere)
     graph = shown.resolve_asset_graph()
     for assets in graph.assets_defs:
         gate = gate_of(assets)

@@ -3,6 +3,7 @@
 # No postponed annotations here: Dagster reads the one of `context` as an object.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -32,7 +33,11 @@ MOST_ERRORS = 10
 
 
 def table_checks(
-    asset: dg.AssetSpec | dg.AssetsDefinition, rules: TableRules, warehouse: Callable[[], Warehouse]
+    asset: dg.AssetSpec | dg.AssetsDefinition,
+    rules: TableRules,
+    warehouse: Callable[[], Warehouse],
+    *,
+    elsewhere: Mapping[str, Callable[[], Warehouse]] | None = None,
 ) -> dg.AssetChecksDefinition:
     """Build the asset checks of a table's rules: one step, in which the table is measured once.
 
@@ -43,6 +48,7 @@ def table_checks(
         asset: Whose checks they are; where it is partitioned, its metadata names the ``partition_expr``.
         rules: What is to hold of its table.
         warehouse: Returns where the table is.
+        elsewhere: Returns the warehouses that reconciliations name as theirs.
 
     Raises:
         ContractError: A condition or a query is not SQL.
@@ -63,7 +69,10 @@ def table_checks(
             partitions = list(context.op_execution_context.partition_keys)
         # Asked before the table is read: a load that comes meanwhile is not what was looked at.
         loads = read_newest(context.instance, {(name, partition) for partition in partitions})
-        report = look(context.instance, warehouse(), spec, rules, partitions)
+        with warehouse().session(f"checks of {rules.title}") as session:
+            known = read_known(context.instance, session, spec, rules, partitions)
+            scope = _scope(spec, rules, [partition for partition in partitions if partition is not None])
+            report = check_table(session, rules, scope, replace(known, elsewhere=elsewhere or {}))
         found = [outcome for outcome in report.outcomes if outcome.rule.check in selected]
         results = {
             dg.AssetCheckKey(spec.key, outcome.rule.check): {
@@ -81,7 +90,10 @@ def table_checks(
 
 
 def with_table_checks(
-    defs: dg.Definitions, contracts: Sequence[DashboardContract], warehouse: Callable[[], Warehouse] | None
+    defs: dg.Definitions,
+    contracts: Sequence[DashboardContract],
+    warehouse: Callable[[], Warehouse] | None,
+    elsewhere: Mapping[str, Callable[[], Warehouse]] | None,
 ) -> dg.Definitions:
     """Return the definitions with the asset checks of every table that a contract has rules of.
 
@@ -105,21 +117,8 @@ def with_table_checks(
             raise ContractError(f"There are rules of {name!r}, and no such asset: {nearest(name, known)}")
         node = graph.get(known[name])
         spec = dg.AssetSpec(known[name], partitions_def=node.partitions_def, metadata=dict(node.metadata))
-        checks.append(table_checks(spec, table, warehouse))
+        checks.append(table_checks(spec, table, warehouse, elsewhere=elsewhere))
     return dg.Definitions.merge(defs, dg.Definitions(asset_checks=checks))
-
-
-def look(
-    instance: dg.DagsterInstance,
-    warehouse: Warehouse,
-    spec: dg.AssetSpec,
-    rules: TableRules,
-    partitions: Sequence[str | None],
-) -> TableReport:
-    """Look at the rules of an asset's table now, for these partitions."""
-    with warehouse.session(f"checks of {rules.title}") as session:
-        scope = _scope(spec, rules, [partition for partition in partitions if partition is not None])
-        return check_table(session, rules, scope, read_known(instance, session, spec, rules, partitions))
 
 
 def _spec_of(asset: dg.AssetSpec | dg.AssetsDefinition, rules: TableRules) -> dg.AssetSpec:
