@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +16,7 @@ import pandas as pd
 from dashboard_trust.demo.home import Home
 from dashboard_trust.enforcement.automation import request_run, stretches
 from dashboard_trust.enforcement.slices import PARTITION_EXPR
+from dashboard_trust.enforcement.suite_checks import suite_checks
 
 KEY = dg.AssetKey(["raw", "crm_opportunities"])
 COLUMNS = ("opportunity_id", "account", "stage", "amount", "updated_at")
@@ -52,6 +54,12 @@ def build_crm_opportunities(partitions: dg.PartitionsDefinition) -> dg.AssetsDef
         return pd.concat(frames, ignore_index=True)
 
     return crm_opportunities
+
+
+def build_suite_checks(crm: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
+    """Build the checks that sales keeps as a Great Expectations suite."""
+    with resources.as_file(resources.files("dashboard_trust.demo") / "crm_opportunities.gx.json") as suite:
+        return suite_checks(crm, suite, lambda: Home.from_environment().warehouse)
 
 
 def read_new_arrivals(home: Home, instance: dg.DagsterInstance, days: set[str]) -> list[Arrival]:

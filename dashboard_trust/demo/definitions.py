@@ -32,6 +32,7 @@ def build_definitions(home: Home) -> dg.Definitions:
                 *build_models(manifest_path(home), partitions).values(),
                 dashboard,
             ],
+            asset_checks=[crm.build_suite_checks(crm_opportunities)],
             # The warehouse takes one writer at a time, and a process per step costs seconds each.
             executor=dg.in_process_executor,
             resources={"warehouse_io": TrustedIOManager(lambda: Home.from_environment().warehouse)},

@@ -48,7 +48,7 @@ def test_a_corrected_file_that_is_wrong_leaves_what_was_published_of_that_day(de
     wrong = demo.run()
 
     assert (str(wrong.verdict.readiness), wrong.published) == ("PARTIAL", True)
-    assert ("raw/crm_opportunities", "accepted_values_stage") in [(f.asset, f.check) for f in wrong.verdict.causes]
+    assert ("raw/crm_opportunities", "known_stages") in [(f.asset, f.check) for f in wrong.verdict.causes]
     assert demo.table("published.pipeline_daily") == pipeline
     word = (demo.home.site / "readiness.js").read_text()
     assert "PARTIAL" in word
