@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dashboard_trust.checks.frames import check_frame
     from dashboard_trust.checks.gx_source import GXSource
     from dashboard_trust.contracts.exposures import read_exposures
     from dashboard_trust.contracts.model import (
@@ -14,6 +15,27 @@ if TYPE_CHECKING:
         ReadyBy,
         RequiredAsset,
         Section,
+    )
+    from dashboard_trust.contracts.row_rules import (
+        AcceptedValues,
+        Condition,
+        Fits,
+        Length,
+        Monotonic,
+        NotNull,
+        Pattern,
+        Range,
+        References,
+        Unique,
+    )
+    from dashboard_trust.contracts.table_rules import (
+        Columns,
+        Freshness,
+        Query,
+        Reconciliation,
+        RowCount,
+        TableRules,
+        VolumeAnomaly,
     )
     from dashboard_trust.contracts.yaml import read_contracts
     from dashboard_trust.enforcement.audited_assets import audited
@@ -26,6 +48,7 @@ if TYPE_CHECKING:
     from dashboard_trust.enforcement.io_manager import TrustedIOManager
     from dashboard_trust.enforcement.receipts import receipt_key
     from dashboard_trust.enforcement.suite_checks import suite_checks
+    from dashboard_trust.enforcement.table_checks import table_checks
     from dashboard_trust.errors import DashboardTrustError
     from dashboard_trust.publication.publisher import Publisher
     from dashboard_trust.publication.states import readiness_writer
@@ -35,6 +58,29 @@ if TYPE_CHECKING:
     from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
 
 _HOMES = {
+    "contracts.row_rules": (
+        "AcceptedValues",
+        "Condition",
+        "Fits",
+        "Length",
+        "Monotonic",
+        "NotNull",
+        "Pattern",
+        "Range",
+        "References",
+        "Unique",
+    ),
+    "contracts.table_rules": (
+        "Columns",
+        "Freshness",
+        "Query",
+        "Reconciliation",
+        "RowCount",
+        "TableRules",
+        "VolumeAnomaly",
+    ),
+    "checks.frames": ("check_frame",),
+    "enforcement.table_checks": ("table_checks",),
     "checks.gx_source": ("GXSource",),
     "contracts.exposures": ("read_exposures",),
     "contracts.model": ("DashboardContract", "PartitionSchedule", "ReadyBy", "RequiredAsset", "Section"),
@@ -60,22 +106,40 @@ _HOMES = {
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AcceptedValues",
+    "Columns",
+    "Condition",
     "DashboardContract",
     "DashboardTrustError",
     "Destination",
     "Finding",
+    "Fits",
+    "Freshness",
     "GXSource",
+    "Length",
+    "Monotonic",
+    "NotNull",
     "Outcome",
     "PartitionSchedule",
+    "Pattern",
     "PublishedTable",
     "Publisher",
+    "Query",
+    "Range",
     "Readiness",
     "ReadyBy",
+    "Reconciliation",
+    "References",
     "RequiredAsset",
+    "RowCount",
     "Section",
+    "TableRules",
     "TrustedIOManager",
+    "Unique",
     "Verdict",
+    "VolumeAnomaly",
     "audited",
+    "check_frame",
     "confirm",
     "dbt_checks",
     "dbt_source_checks",
@@ -89,6 +153,7 @@ __all__ = [
     "receipt_key",
     "run_dbt",
     "suite_checks",
+    "table_checks",
     "trust",
     "trusted",
     "trusted_dashboard",

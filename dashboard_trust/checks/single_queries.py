@@ -29,7 +29,7 @@ def newest(rule: Freshness, table: Table, now: dt.datetime) -> exp.Expr:
         RuleError: The column holds no times.
     """
     found = _moment(rule.column, table)
-    known = exp.cast(exp.convert(f"{now.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}+00"), "TIMESTAMPTZ")
+    known = exp.cast(exp.convert(f"{now.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S.%f}+00"), "TIMESTAMPTZ")
     kind = table.kind(rule.column)
     limit = known if kind in ("text", "timestamptz") else table.literal(rule.column, _plain(now, kind))
     past = exp.Case(ifs=[exp.If(this=found <= limit, true=found.copy())])
