@@ -1,0 +1,112 @@
+"""Whether a file is of the standard: by its newest 3.x schema, and by that of the version it declares."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from dashboard_trust.contracts.odcs.document import Document, Remark
+from dashboard_trust.contracts.odcs.wording import MISPLACED, explain
+
+NEWEST = "v3.2.0"
+SCHEMAS: Mapping[str, str] = {
+    "v3.0.0": "v3.0.2",
+    "v3.0.1": "v3.0.2",
+    "v3.0.2": "v3.0.2",
+    "v3.1.0": "v3.1.0",
+    "v3.2.0": "v3.2.0",
+}
+"""Each version of the standard that is read, and whose schema it is judged by."""
+
+
+def judge(document: Document) -> tuple[Remark, ...]:
+    """Return what is wrong with a file.
+
+    What breaks the newest schema and the one it declares is an error; what breaks only one of them is a warning.
+    """
+    refused = _refuse(document)
+    if refused is not None:
+        return (refused,)
+    declared = document.value["apiVersion"]
+    by_newest = _broken(document, NEWEST)
+    if SCHEMAS[declared] == NEWEST:
+        return by_newest
+    by_declared = _broken(document, SCHEMAS[declared])
+    if by_newest and by_declared:
+        return by_newest
+    word = f"{NEWEST}; the file declares {declared}" if by_newest else f"{declared}, which the file declares"
+    return tuple(
+        replace(remark, severity="warning", problem=f"{remark.problem} (wrong only in {word})")
+        for remark in by_newest or by_declared
+    )
+
+
+def _refuse(document: Document) -> Remark | None:
+    """Return why a file is of no version that is read, if it is not."""
+    root, said = document.root, document.value
+    if not isinstance(said, dict):
+        return root.remark("is no mapping", "a data contract: apiVersion, kind, id, version, schema, ...")
+    if "dataContractSpecification" in said:
+        return root.remark(
+            "is of the Data Contract Specification, which has ended", f"the Open Data Contract Standard, {NEWEST}"
+        )
+    kind, version = root.part("kind"), root.part("apiVersion")
+    if kind is None or kind.value != "DataContract":
+        return (kind or root).remark("is of another kind" if kind else "has no 'kind'", "kind: DataContract")
+    known = f"one of {', '.join(SCHEMAS)}"
+    if version is None:
+        return root.remark("has no 'apiVersion'", known)
+    if version.value not in SCHEMAS:
+        return version.remark(f"{_short(version.value)} is no version of the standard that is read here", known)
+    return None
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def _broken(document: Document, version: str) -> tuple[Remark, ...]:
+    try:
+        return tuple(_remarks(document, version))
+    except RecursionError:
+        return (document.root.remark("is nested too deeply"),)
+
+
+def _remarks(document: Document, version: str) -> Iterator[Remark]:
+    validator = _validator(version)
+    found: dict[tuple[str, str], str] = {}
+    for error in validator.iter_errors(document.value):
+        for said in explain(error, validator.schema["$defs"]):
+            pointer, problem, expected = _untyped(said[0], document) or said
+            found.setdefault((pointer, problem), expected)
+    for (pointer, problem), expected in found.items():
+        if problem != MISPLACED or not _follows(pointer, found):
+            yield Remark(document.source, document.lines[pointer], pointer, problem, expected)
+
+
+def _untyped(pointer: str, document: Document) -> tuple[str, str, str] | None:
+    """Return what is wrong with options of no type, to which the options of every type are asked of."""
+    within = re.fullmatch(r"(.*)/logicalTypeOptions(/.*)?", pointer)
+    if within is None or f"{within[1]}/logicalType" in document.lines:
+        return None
+    return f"{within[1]}/logicalTypeOptions", "belong to no type", "a logicalType beside them"
+
+
+def _follows(pointer: str, found: Iterable[tuple[str, str]]) -> bool:
+    """Whether a key looks misplaced only because something else is wrong with its mapping."""
+    parent = pointer.rpartition("/")[0]
+    return any(problem != MISPLACED and f"{at}/".startswith(f"{parent}/") for at, problem in found)
+
+
+@cache
+def _validator(version: str) -> Any:
+    from jsonschema import Draft201909Validator
+
+    schema = files(__package__).joinpath("versions", f"odcs-{version}.schema.json").read_text(encoding="utf-8")
+    return Draft201909Validator(json.loads(schema))
