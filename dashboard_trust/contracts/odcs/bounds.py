@@ -91,7 +91,7 @@ def _tighter(bound: tuple[Decimal, bool]) -> tuple[Decimal, bool]:
 
 def _number(part: Part) -> Decimal:
     value = part.value
-    if not isinstance(value, int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise UnsupportedError(f"{part.pointer.rpartition('/')[2]} compares with what is no number")
     return Decimal(value)
 

@@ -4,60 +4,52 @@ from __future__ import annotations
 
 import re
 
-LOGICAL = {
-    "string": "text",
-    "integer": "integer",
-    "number": "number",
-    "boolean": "boolean",
-    "date": "date",
-    "timestamp": "timestamp",
-    "time": "time",
-}
-"""What a logical type is; one of these words is any width, precision or zone of its kind."""
-
-TEXTS = (
-    *("char", "character", "varchar", "character varying", "bpchar", "nchar", "nvarchar", "varchar2", "nvarchar2"),
-    *("text", "string", "clob"),
+PLAIN = (
+    *("char", "character", "varchar", "character varying", "text", "uuid", "date", "time", "boolean"),
+    *("tinyint", "smallint", "integer", "bigint", "decimal", "numeric", "real", "float", "double", "double precision"),
+    *("timestamp", "timestamp with time zone", "timestamp without time zone", "timestamptz"),
 )
-ALIASES = {
-    **dict.fromkeys(TEXTS, "text"),
-    **dict.fromkeys(("tinyint", "int1", "int8_t"), "tinyint"),
-    **dict.fromkeys(("smallint", "int2", "int16", "smallserial"), "smallint"),
-    **dict.fromkeys(("int", "integer", "int4", "int32", "serial"), "integer"),
-    **dict.fromkeys(("bigint", "int8", "int64", "long", "bigserial"), "bigint"),
-    **dict.fromkeys(("decimal", "numeric", "number", "dec", "bignumeric"), "decimal"),
-    **dict.fromkeys(("real", "float4", "float32"), "real"),
-    **dict.fromkeys(("double", "double precision", "float8", "float64", "float"), "double"),
-    **dict.fromkeys(("boolean", "bool"), "boolean"),
-    "date": "date",
-    **dict.fromkeys(("time", "time without time zone"), "time"),
-    **dict.fromkeys(("timestamp", "datetime", "timestamp without time zone", "timestamp_ntz"), "timestamp"),
-    **dict.fromkeys(("timestamptz", "timestamp with time zone", "timestamp_tz", "timestamp_ltz"), "timestamptz"),
-    "uuid": "uuid",
+"""Types that mean the same on every engine, whatever each calls them itself."""
+
+CALLED = {
+    **dict.fromkeys(("string", "clob", "bpchar"), "text"),
+    **dict.fromkeys(("nvarchar", "varchar2", "nvarchar2"), "varchar"),
+    "nchar": "char",
+    **dict.fromkeys(("int1",), "tinyint"),
+    **dict.fromkeys(("int2", "int16", "smallserial"), "smallint"),
+    **dict.fromkeys(("int", "int4", "int32", "serial"), "integer"),
+    **dict.fromkeys(("int8", "int64", "long", "bigserial"), "bigint"),
+    **dict.fromkeys(("number", "dec"), "decimal"),
+    **dict.fromkeys(("float4", "float32"), "real"),
+    **dict.fromkeys(("float8", "float64"), "double"),
+    "bool": "boolean",
+    **dict.fromkeys(("datetime", "timestamp_ntz"), "timestamp"),
+    **dict.fromkeys(("timestamp_tz", "timestamp_ltz"), "timestamptz"),
 }
-"""What engines call a type, and what it is called here."""
+"""What some engines call a type, and what it is called here."""
+
+TEXTS = ("char", "character", "varchar", "character varying", "text")
+WITH_DIGITS = (*TEXTS, "decimal", "numeric")
 
 FITS = {"integer": "integer", "number": "number", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
-"""For each logical type of a column of text what its texts are read as."""
+"""For each logical type what a value of a column is to be readable as; any text is a string."""
 
-PHYSICAL = re.compile(
-    r"(?P<word>[a-z][a-z0-9_ ]*?)\s*(?P<digits>[(\[][0-9, ]+[)\]])?(?P<rest>\s[a-z ]+)?", re.IGNORECASE
-)
+PHYSICAL = re.compile(r"([a-z][a-z0-9_ ]*?)\s*(?:\(([0-9, ]+)\))?( [a-z ]+)?", re.IGNORECASE)
 
 
-def to_sql_type(physical: str, logical: str) -> str | None:
-    """Return the type of a column; "" where it cannot be compared, None where nothing is said of it.
-
-    Of text the length is left out: not every engine keeps it. Of decimals the digits are kept.
-    """
-    if not physical:
-        return LOGICAL.get(logical, "" if logical else None)
+def to_sql_type(physical: str) -> str:
+    """Return the type of a column; "" where nothing is said of it, or what not every engine knows."""
     found = PHYSICAL.fullmatch(physical.strip())
     if found is None:
         return ""
-    word = ALIASES.get(" ".join(f"{found['word']}{found['rest'] or ''}".lower().split()), "")
-    return f"{word}{_digits(found['digits'])}" if word == "decimal" and found["digits"] else word
+    word = " ".join(f"{found[1]}{found[3] or ''}".lower().split())
+    word = CALLED.get(word, word)
+    if word not in PLAIN:
+        return ""
+    digits = [number.strip() for number in (found[2] or "").split(",") if number.strip()]
+    return f"{word}({', '.join(digits)})" if digits and word in WITH_DIGITS else word
 
 
-def _digits(written: str) -> str:
-    return f"({', '.join(number.strip() for number in written[1:-1].split(','))})"
+def is_text(physical: str) -> bool:
+    """Return whether a type is one of texts."""
+    return to_sql_type(physical).partition("(")[0] in TEXTS

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from dashboard_trust.contracts.odcs.attempts import Found, UnsupportedError, attempt, guarded
-from dashboard_trust.contracts.odcs.column_types import FITS, to_sql_type
+from dashboard_trust.contracts.odcs.column_types import FITS, is_text, to_sql_type
 from dashboard_trust.contracts.odcs.document import Part
 from dashboard_trust.contracts.odcs.quality import quality_rules, quote, scalar
 from dashboard_trust.contracts.row_rules import AcceptedValues, Condition, Fits, Length, NotNull, Pattern, Range, Unique
@@ -46,7 +46,7 @@ def column_rules(prop: Part, columns: Mapping[str, str]) -> Found:
         yield attempt(prop, NotNull, column=column)
     if prop.flag("unique"):
         yield attempt(prop, Unique, key=(column,))
-    yield from _as_text(prop, column)
+    yield from _type(prop, column)
     if (options := prop.part("logicalTypeOptions")) is not None:
         yield from guarded(options, _options(options, prop, column))
     if (enum := prop.part("enum")) is not None:
@@ -59,20 +59,22 @@ def column_rules(prop: Part, columns: Mapping[str, str]) -> Found:
             yield nested.unsupported("are not checked: what is within a column is left alone")
 
 
-def _as_text(prop: Part, column: str) -> Found:
-    """Yield that text can be read as what it stands for."""
-    logical, physical = prop.text("logicalType"), to_sql_type(prop.text("physicalType"), "")
-    if physical == "text" and logical in FITS and not _format(prop):
-        yield attempt(prop, Fits, column=column, type=FITS[logical])
-    elif physical == "":
-        yield prop.unsupported(
-            f"is not checked for its type: {prop.text('physicalType')!r} is not known on every engine"
-        )
+def _type(prop: Part, column: str) -> Found:
+    """Yield that values can be read as what they stand for, where the column's own type does not say it."""
+    logical, physical = prop.text("logicalType"), prop.text("physicalType")
+    if physical and not to_sql_type(physical):
+        yield prop.unsupported(f"is not checked for its type: {physical!r} is not known to every engine")
+    if (not physical or is_text(physical)) and logical in FITS and not _format(prop):
+        # To 3.0 a moment is a date too.
+        is_old = str(prop.document.value["apiVersion"]).startswith("v3.0.")
+        yield attempt(prop, Fits, column=column, type="timestamp" if is_old and logical == "date" else FITS[logical])
 
 
 def _format(prop: Part) -> str:
     options = prop.part("logicalTypeOptions")
-    return options.text("format") if options is not None else ""
+    return (
+        options.text("format") if options is not None and prop.text("logicalType") not in ("integer", "number") else ""
+    )
 
 
 def _options(options: Part, prop: Part, column: str) -> Found:
@@ -98,7 +100,6 @@ def _range(**said: Any) -> Range:
 
 def _option(name: str, part: Part, prop: Part, column: str) -> Found:
     kind = prop.text("logicalType")
-    is_text = to_sql_type(prop.text("physicalType"), "") == "text"
     if name == "pattern":
         yield attempt(part, Pattern, column=column, regex=str(part.value))
     elif name == "multipleOf":
@@ -107,7 +108,9 @@ def _option(name: str, part: Part, prop: Part, column: str) -> Found:
         low, high = WHOLE_NUMBERS[part.value]
         check = as_check_name(f"{part.value}_{column}")
         yield attempt(part, Range, column=column, min=low, max=high, name=check)
-    elif not (name in SAID_BY_TYPE and kind in ("date", "timestamp", "time") and not is_text):
+    elif not (
+        name in SAID_BY_TYPE and kind in ("date", "timestamp", "time") and not is_text(prop.text("physicalType"))
+    ):
         yield part.unsupported(f"is not checked: there is no rule for {name!r}")
 
 

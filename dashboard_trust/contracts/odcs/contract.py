@@ -143,11 +143,7 @@ def _rules(table: Part, tables: Sequence[Part], levels: Iterable[Level], remarks
 def _found(table: Part, tables: Sequence[Part]) -> Found:
     props = table.parts("properties")
     columns = {prop.text("name"): column_of(prop) for prop in props if is_column(prop)}
-    types = {
-        column_of(prop): to_sql_type(prop.text("physicalType"), prop.text("logicalType")) or ""
-        for prop in props
-        if is_column(prop)
-    }
+    types = {column_of(prop): to_sql_type(prop.text("physicalType")) for prop in props if is_column(prop)}
     if types:
         yield Columns(types=types)
     yield from primary_key(table)
