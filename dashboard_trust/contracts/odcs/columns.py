@@ -118,7 +118,9 @@ def _multiple(column: str, of: Any) -> Condition:
     if not isinstance(of, int | Decimal):
         raise UnsupportedError("multipleOf is no number")
     name = quote(column)
-    return Condition(sql=f"{name} IS NULL OR MOD({name}, {of:f}) = 0", name=as_check_name(f"multiple_of_{column}"))
+    return Condition(
+        sql=f"{name} IS NULL OR MOD({name}, {Decimal(of):f}) = 0", name=as_check_name(f"multiple_of_{column}")
+    )
 
 
 def _enum(enum: Part, column: str) -> Found:

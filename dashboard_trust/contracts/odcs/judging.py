@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -22,6 +22,27 @@ SCHEMAS: Mapping[str, str] = {
     "v3.2.0": "v3.2.0",
 }
 """Each version of the standard that is read, and whose schema it is judged by."""
+
+WHOLE = ""
+"""The definition of a file as a whole; others are those of the schemas, by name."""
+
+PROPERTIES = ("SchemaProperty", "SchemaItemProperty")
+LISTS: Mapping[str, Mapping[str, str]] = {
+    WHOLE: {"schema": "SchemaObject"},
+    "SchemaObject": {"properties": "SchemaProperty"},
+    "SchemaProperty": {"properties": "SchemaProperty"},
+    "SchemaItemProperty": {"properties": "SchemaProperty"},
+}
+"""For each definition the keys that have a list of others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a file that is judged by itself, by a definition of the schema."""
+
+    pointer: str
+    value: Any
+    definition: str
 
 
 def judge(document: Document) -> tuple[Remark, ...]:
@@ -61,7 +82,7 @@ def _refuse(document: Document) -> Remark | None:
     known = f"one of {', '.join(SCHEMAS)}"
     if version is None:
         return root.remark("has no 'apiVersion'", known)
-    if version.value not in SCHEMAS:
+    if not isinstance(version.value, str) or version.value not in SCHEMAS:
         return version.remark(f"{_short(version.value)} is no version of the standard that is read here", known)
     return None
 
@@ -79,15 +100,41 @@ def _broken(document: Document, version: str) -> tuple[Remark, ...]:
 
 
 def _remarks(document: Document, version: str) -> Iterator[Remark]:
-    validator = _validator(version)
     found: dict[tuple[str, str], str] = {}
-    for error in validator.iter_errors(document.value):
-        for said in explain(error, validator.schema["$defs"]):
-            pointer, problem, expected = _untyped(said[0], document) or said
-            found.setdefault((pointer, problem), expected)
+    for piece in _pieces(Piece("", document.value, WHOLE)):
+        validator = _validator(version, piece.definition)
+        for error in validator.iter_errors(piece.value):
+            for within, problem, expected in explain(error, validator.schema["$defs"]):
+                said = piece.pointer + within, problem, expected
+                pointer, problem, expected = _untyped(said[0], document) or said  # noqa: PLW2901 - the same, better said
+                found.setdefault((pointer, problem), expected)
     for (pointer, problem), expected in found.items():
         if problem != MISPLACED or not _follows(pointer, found):
             yield Remark(document.source, document.lines[pointer], pointer, problem, expected)
+
+
+def _pieces(piece: Piece) -> Iterator[Piece]:
+    """Yield a part of a file with nothing nested in it, and then what was.
+
+    To a validator each level of a nested table costs three times as much as the one above it.
+    """
+    if not isinstance(piece.value, dict):
+        yield piece
+        return
+    own, nested = dict(piece.value), []
+    for key, kind in LISTS.get(piece.definition, {}).items():
+        if isinstance(own.get(key), list):
+            nested += [Piece(f"{piece.pointer}/{key}/{n}", value, kind) for n, value in enumerate(own[key])]
+            own[key] = []
+    for path in (("items",), ("map", "key"), ("map", "value")) if piece.definition in PROPERTIES else ():
+        *above, key = path
+        holder = own.get(above[0]) if above else own
+        if isinstance(holder, dict) and isinstance(holder.get(key), dict):
+            nested.append(Piece(f"{piece.pointer}/{'/'.join(path)}", holder[key], "SchemaItemProperty"))
+            own |= {above[0]: {**holder, key: {}}} if above else {key: {}}
+    yield Piece(piece.pointer, own, piece.definition)
+    for one in nested:
+        yield from _pieces(one)
 
 
 def _untyped(pointer: str, document: Document) -> tuple[str, str, str] | None:
@@ -105,8 +152,17 @@ def _follows(pointer: str, found: Iterable[tuple[str, str]]) -> bool:
 
 
 @cache
-def _validator(version: str) -> Any:
+def _validator(version: str, definition: str) -> Any:
     from jsonschema import Draft201909Validator
 
-    schema = files(__package__).joinpath("versions", f"odcs-{version}.schema.json").read_text(encoding="utf-8")
-    return Draft201909Validator(json.loads(schema))
+    schema = _schema(version)
+    if definition != WHOLE:
+        schema = {"$schema": schema["$schema"], "$defs": schema["$defs"], "$ref": f"#/$defs/{definition}"}
+    return Draft201909Validator(schema)
+
+
+@cache
+def _schema(version: str) -> Any:
+    return json.loads(
+        files(__package__).joinpath("versions", f"odcs-{version}.schema.json").read_text(encoding="utf-8")
+    )
