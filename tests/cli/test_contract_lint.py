@@ -87,4 +87,4 @@ def test_what_is_no_yaml_is_a_finding_and_what_cannot_be_read_is_2(write, place,
 
 def test_without_a_file_it_says_how_it_is_called(place, capfd):
     assert run(["contract", "lint"]) == 2
-    assert "FILES" in capfd.readouterr().err
+    assert "Missing argument 'files'" in capfd.readouterr().err

@@ -26,14 +26,15 @@ SCHEMAS: Mapping[str, str] = {
 WHOLE = ""
 """The definition of a file as a whole; others are those of the schemas, by name."""
 
-PROPERTIES = ("SchemaProperty", "SchemaItemProperty")
-LISTS: Mapping[str, Mapping[str, str]] = {
+LISTS = ("schema", "properties")
+OF_PROPERTIES = {"properties": "SchemaProperty", "items": "SchemaItemProperty"}
+NESTED: Mapping[str, Mapping[str, str]] = {
     WHOLE: {"schema": "SchemaObject"},
     "SchemaObject": {"properties": "SchemaProperty"},
-    "SchemaProperty": {"properties": "SchemaProperty"},
-    "SchemaItemProperty": {"properties": "SchemaProperty"},
+    "SchemaProperty": OF_PROPERTIES,
+    "SchemaItemProperty": OF_PROPERTIES,
 }
-"""For each definition the keys that have a list of others."""
+"""For each definition the keys under which others are nested, in lists or by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +123,27 @@ def _pieces(piece: Piece) -> Iterator[Piece]:
         yield piece
         return
     own, nested = dict(piece.value), []
-    for key, kind in LISTS.get(piece.definition, {}).items():
-        if isinstance(own.get(key), list):
-            nested += [Piece(f"{piece.pointer}/{key}/{n}", value, kind) for n, value in enumerate(own[key])]
-            own[key] = []
-    for path in (("items",), ("map", "key"), ("map", "value")) if piece.definition in PROPERTIES else ():
-        *above, key = path
-        holder = own.get(above[0]) if above else own
-        if isinstance(holder, dict) and isinstance(holder.get(key), dict):
-            nested.append(Piece(f"{piece.pointer}/{'/'.join(path)}", holder[key], "SchemaItemProperty"))
-            own |= {above[0]: {**holder, key: {}}} if above else {key: {}}
+    for key, definition in NESTED.get(piece.definition, {}).items():
+        nested += _take_out(own, key, piece.pointer, definition)
+    if isinstance(own.get("map"), dict):
+        own["map"] = dict(own["map"])
+        for key in ("key", "value"):
+            nested += _take_out(own["map"], key, f"{piece.pointer}/map", "SchemaItemProperty")
     yield Piece(piece.pointer, own, piece.definition)
     for one in nested:
         yield from _pieces(one)
+
+
+def _take_out(of: dict[str, Any], key: str, pointer: str, definition: str) -> list[Piece]:
+    """Return what a key has, as pieces; an empty value stays in its place."""
+    value = of.get(key)
+    if isinstance(value, list) and key in LISTS:
+        of[key] = []
+        return [Piece(f"{pointer}/{key}/{number}", one, definition) for number, one in enumerate(value)]
+    if isinstance(value, dict) and key not in LISTS:
+        of[key] = {}
+        return [Piece(f"{pointer}/{key}", value, definition)]
+    return []
 
 
 def _untyped(pointer: str, document: Document) -> tuple[str, str, str] | None:
