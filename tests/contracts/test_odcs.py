@@ -256,6 +256,7 @@ class TestProperties:
             ({"logicalType": "object", "properties": [{"name": "y", "required": True}]}, "/properties"),
             ({"logicalType": "array", "items": {"logicalType": "string"}}, "/items"),
             ({"semanticType": "measure"}, ""),
+            ({"semanticType": "dimension", "required": True}, ""),
             ({"relationships": [{"to": "others.id"}]}, "/relationships/0"),
             ({"relationships": [{"to": "t.x.y"}]}, "/relationships/0"),
             ({"relationships": [{"to": "https://example.com/c.yaml#/schema/a/properties/b"}]}, "/relationships/0"),

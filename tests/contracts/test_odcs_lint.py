@@ -64,6 +64,22 @@ class TestVersions:
         assert said.startswith("c.yaml:10: error: /schema/0/properties/0/logicalType: is 'strng'; expected one of ")
         assert said.endswith("(did you mean 'string'?)")
 
+    def test_what_only_the_newest_breaks_stays_a_warning_beside_a_mistake(self):
+        text = dumped(changed(OLD, "schema", 0, "properties", 0, "logicalType", to="strng"))
+
+        found = judge(parse_document(text, "old.yaml"))
+        assert [remark.pointer for remark in found if remark.severity == "error"] == [
+            "/schema/0/properties/0/logicalType"
+        ]
+        assert len(found) > 3
+
+    def test_a_file_that_is_right_by_neither_is_wrong_wherever_that_is(self):
+        text = OLD + "support:\n  - {channel: help}\n"  # where 3.0 asks for a url, and the newest for metrics
+
+        found = judge(parse_document(text, "old.yaml"))
+        assert any(remark.severity == "error" for remark in found)
+        assert "/support/0" in {remark.pointer for remark in found if remark.severity == "warning"}
+
     @pytest.mark.parametrize(
         ("said", "found"),
         [

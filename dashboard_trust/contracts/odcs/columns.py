@@ -27,8 +27,8 @@ NESTED = ("properties", "items", "map")
 
 
 def is_column(prop: Part) -> bool:
-    """Return whether a property is a column; a measure is worked out of others."""
-    return prop.text("semanticType") != "measure"
+    """Return whether a property is a column; a measure or a dimension is worked out of others."""
+    return prop.text("semanticType") in ("", "column")
 
 
 def column_of(prop: Part) -> str:
@@ -40,7 +40,7 @@ def column_rules(prop: Part, columns: Mapping[str, str]) -> Found:
     """Yield the rules of one property: required, unique, its options, its values, its quality."""
     column = column_of(prop)
     if not is_column(prop):
-        yield prop.unsupported("is not checked: it is a measure, and no column")
+        yield prop.unsupported(f"is not checked: it is a {prop.text('semanticType')}, and no column")
         return
     if prop.flag("required") or prop.flag("primaryKey"):
         yield attempt(prop, NotNull, column=column)

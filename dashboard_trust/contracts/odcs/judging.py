@@ -59,13 +59,23 @@ def judge(document: Document) -> tuple[Remark, ...]:
     if SCHEMAS[declared] == NEWEST:
         return by_newest
     by_declared = _broken(document, SCHEMAS[declared])
-    if by_newest and by_declared:
-        return by_newest
-    word = f"{NEWEST}; the file declares {declared}" if by_newest else f"{declared}, which the file declares"
-    return tuple(
-        replace(remark, severity="warning", problem=f"{remark.problem} (wrong only in {word})")
-        for remark in by_newest or by_declared
+    places = _places(by_declared)
+    # Where each finds something, and never in the same place, the file is right by neither.
+    both = _places(by_newest) & places or (_places(by_newest) if places else set())
+    return (
+        *(remark for remark in by_newest if remark.pointer in both),
+        *_only_in(f"{NEWEST}; the file declares {declared}", (one for one in by_newest if one.pointer not in both)),
+        *_only_in(f"{declared}, which the file declares", (one for one in by_declared if one.pointer not in both)),
     )
+
+
+def _places(remarks: Iterable[Remark]) -> set[str]:
+    return {remark.pointer for remark in remarks}
+
+
+def _only_in(word: str, remarks: Iterable[Remark]) -> Iterator[Remark]:
+    for remark in remarks:
+        yield replace(remark, severity="warning", problem=f"{remark.problem} (wrong only in {word})")
 
 
 def _refuse(document: Document) -> Remark | None:
