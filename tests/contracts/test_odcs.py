@@ -176,7 +176,7 @@ class TestProperties:
             ("string", "text"),
             ("serial", "integer"),
             ("NUMBER(38,0)", "decimal(38, 0)"),
-            ("float(3,2)", "float"),
+            ("float4", "real"),
             ("INT64", "bigint"),
             ("timestamp(6) with time zone", "timestamp with time zone"),
             ("double  precision", "double precision"),
@@ -189,17 +189,20 @@ class TestProperties:
         assert columns.types == {"x": type_}
 
     @pytest.mark.parametrize(
-        "physical", ["Name", "varchar[15]", "STRUCT<a: INT>", "geography", "💥", "int; drop table"]
+        "physical", ["Name", "float(3,2)", "varchar[15]", "STRUCT<a: INT>", "geography", "💥", "int; drop table"]
     )
     def test_a_type_that_not_every_engine_knows_is_not_compared_and_named(self, physical):
         text = with_property(physicalType=physical)
 
         assert parse_data_contract(text).tables["t"][0].types == {"x": ""}
-        assert "not known to every engine" in said_of(text)[0]
+        assert "not the same on every engine" in said_of(text)[0]
 
     def test_text_that_stands_for_something_else_is_read_as_it(self):
         assert rules_of(with_property(logicalType="integer", physicalType="varchar")) == {
             "fits_x": Fits(column="x", type="integer")
+        }
+        assert rules_of(with_property(logicalType="number", physicalType="float")) == {
+            "fits_x": Fits(column="x", type="number")
         }
         assert rules_of(with_property(logicalType="integer", physicalType="bigint")) == {}
         old = with_property(logicalType="date").replace("v3.1.0", "v3.0.2")

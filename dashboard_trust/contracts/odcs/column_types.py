@@ -6,10 +6,10 @@ import re
 
 PLAIN = (
     *("char", "character", "varchar", "character varying", "text", "uuid", "date", "time", "boolean"),
-    *("tinyint", "smallint", "integer", "bigint", "decimal", "numeric", "real", "float", "double", "double precision"),
+    *("tinyint", "smallint", "integer", "bigint", "decimal", "numeric", "real", "double", "double precision"),
     *("timestamp", "timestamp with time zone", "timestamp without time zone", "timestamptz"),
 )
-"""Types that mean the same on every engine, whatever each calls them itself."""
+"""Types that mean the same on every engine, whatever each calls them itself; a float is of 4 bytes or of 8."""
 
 CALLED = {
     **dict.fromkeys(("string", "clob", "bpchar"), "text"),

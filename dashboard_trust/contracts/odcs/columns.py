@@ -63,8 +63,8 @@ def _type(prop: Part, column: str) -> Found:
     """Yield that values can be read as what they stand for, where the column's own type does not say it."""
     logical, physical = prop.text("logicalType"), prop.text("physicalType")
     if physical and not to_sql_type(physical):
-        yield prop.unsupported(f"is not checked for its type: {physical!r} is not known to every engine")
-    if (not physical or is_text(physical)) and logical in FITS and not _format(prop):
+        yield prop.unsupported(f"is not checked for its type: {physical!r} is not the same on every engine")
+    if (not to_sql_type(physical) or is_text(physical)) and logical in FITS and not _format(prop):
         # To 3.0 a moment is a date too.
         is_old = str(prop.document.value["apiVersion"]).startswith("v3.0.")
         yield attempt(prop, Fits, column=column, type="timestamp" if is_old and logical == "date" else FITS[logical])

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from dashboard_trust.contracts.odcs.attempts import Found, UnsupportedError, attempt, guarded
 from dashboard_trust.contracts.odcs.bounds import OPERATORS, read_allowance, read_bounds
-from dashboard_trust.contracts.odcs.document import Part
+from dashboard_trust.contracts.odcs.document import Part, Remark
 from dashboard_trust.contracts.row_rules import AcceptedValues, Condition, NotNull, Pattern, Unique
-from dashboard_trust.contracts.rules import Value, as_check_name
+from dashboard_trust.contracts.rules import Rule, Value, as_check_name
 from dashboard_trust.contracts.table_rules import Query, RowCount
 from dashboard_trust.errors import nearest
 
@@ -91,7 +91,7 @@ def _library(rule: Part, columns: Mapping[str, str], column: str) -> Found:
         yield from _invalid(rule, column)
 
 
-def _row_count(rule: Part) -> Any:
+def _row_count(rule: Part) -> Rule | Remark:
     if rule.text("unit").lower() not in ("", "row", "rows"):
         raise UnsupportedError(f"a number of rows is not counted in {rule.text('unit')!r}")
     unequal = rule.part("mustNotBe")
@@ -121,7 +121,7 @@ def _key(rule: Part, columns: Mapping[str, str], column: str) -> tuple[str, ...]
     return tuple(columns[name] for name in names) or (column,)
 
 
-def _missing(rule: Part, column: str) -> Any:
+def _missing(rule: Part, column: str) -> Rule | Remark:
     said = _argument(rule, "missingValues")
     words = [part.value for part in said] if said is not None else [None]
     texts = [literal(word) for word in words if word is not None]
@@ -148,7 +148,7 @@ def _invalid(rule: Part, column: str) -> Found:
         yield attempt(rule, Pattern, column=column, regex=str(pattern.value), **common)
 
 
-def _query(rule: Part, column: str) -> Any:
+def _query(rule: Part, column: str) -> Rule | Remark:
     bounds = read_bounds(rule)
     if bounds is None:
         raise UnsupportedError("it does not say what the query is to give: mustBe, or another operator")
