@@ -63,12 +63,17 @@ def _read_rules(file: Path, asset: str, schema: str, table: str) -> tuple[TableR
     from dashboard_trust.contracts.files import read_text
     from dashboard_trust.contracts.linting import is_data_contract
     from dashboard_trust.contracts.odcs.contract import parse_data_contract
+    from dashboard_trust.contracts.odcs.document import Remark
     from dashboard_trust.contracts.yaml import parse_contracts
 
     text, source = read_text(file), str(file)
     if is_data_contract(text, source):
         found = parse_data_contract(text, source)
-        return found.table_rules(schema, asset, table), found.remarks
+        window = found.windows.get(found.find(schema))
+        # Of when it was loaded a table says nothing.
+        late = Remark(source, 1, "/slaProperties", f"a load is due within {window}, which a dashboard's gate checks")
+        unchecked = (*found.remarks, *([replace(late, severity="warning")] if window else []))
+        return found.table_rules(schema, asset, table), unchecked
     if schema:
         raise InvalidInputError(f"--schema is a table of a data contract, and {file} is the contract of a dashboard.")
     tables = {rules.asset: rules for contract in parse_contracts(text, source) for rules in contract.tables}

@@ -146,6 +146,13 @@ def test_bad_input_is_one_message_and_2(shop, capfd, arguments, options, said):
     assert len(told.err.splitlines()) == 1
 
 
+def test_when_a_load_is_due_is_named_as_not_checked_here(shop, capfd):
+    (shop / "pay.yaml").write_text(CONTRACT + "slaProperties: [{property: frequency, value: 1, unit: d}]\n")
+
+    assert call() == 0
+    assert "/slaProperties: a load is due within 1 day, 0:00:00" in capfd.readouterr().out
+
+
 def test_a_wrong_contract_is_bad_input_and_nothing_is_opened(shop, capfd):
     (shop / "pay.yaml").write_text(CONTRACT.replace("primaryKey: true", "primaryKey: sure"))
 
