@@ -71,9 +71,9 @@ def _read_rules(file: Path, asset: str, schema: str, table: str) -> tuple[TableR
         found = parse_data_contract(text, source)
         window = found.windows.get(found.find(schema))
         # Of when it was loaded a table says nothing.
-        late = Remark(source, 1, "/slaProperties", f"a load is due within {window}, which a dashboard's gate checks")
-        unchecked = (*found.remarks, *([replace(late, severity="warning")] if window else []))
-        return found.table_rules(schema, asset, table), unchecked
+        due = f"a load is due within {window}, which a dashboard's gate checks"
+        late = [Remark(source, 1, "/slaProperties", due, severity="warning")] if window else []
+        return found.table_rules(schema, asset, table), (*found.remarks, *late)
     if schema:
         raise InvalidInputError(f"--schema is a table of a data contract, and {file} is the contract of a dashboard.")
     tables = {rules.asset: rules for contract in parse_contracts(text, source) for rules in contract.tables}
