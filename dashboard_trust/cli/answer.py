@@ -23,18 +23,22 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show logs, warnings 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command found: as JSON (lists, dicts, text, numbers) and as people read it."""
+    """What a command found: as JSON (lists, dicts, text, numbers) and as people read it.
+
+    ``whole_lines`` are not broken at the terminal's width, since other tools read them too.
+    """
 
     document: Any
     text: RenderableType
     exit_code: int = 0
+    whole_lines: bool = False
 
 
 def answer(work: Callable[[], Answer], *, as_json: bool, debug: bool) -> None:
     """Do the work in silence, print what it found and end with its exit code."""
     with quiet_stdout(), _quiet_frameworks(debug):
         found = work()
-    write(found.document if as_json else found.text, as_json=as_json)
+    write(found.document if as_json else found.text, as_json=as_json, whole_lines=found.whole_lines)
     raise typer.Exit(found.exit_code)
 
 
@@ -46,7 +50,7 @@ def complain(message: str, *, as_json: bool) -> None:
         write({"error": message}, as_json=True)
 
 
-def write(content: Any, *, as_json: bool) -> None:
+def write(content: Any, *, as_json: bool, whole_lines: bool = False) -> None:
     """Write to stdout: JSON in ASCII, or text in the width and the colors that the terminal has."""
     if as_json:
         sys.stdout.write(json.dumps(content, indent=2) + "\n")
@@ -55,7 +59,7 @@ def write(content: Any, *, as_json: bool) -> None:
 
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 is no reason to fail
-    Console(highlight=False, markup=False, emoji=False).print(content)
+    Console(highlight=False, markup=False, emoji=False).print(content, soft_wrap=whole_lines)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import traceback
 import typer
 
 from dashboard_trust.cli.answer import complain
+from dashboard_trust.cli.contract import contract
 from dashboard_trust.cli.decisions import accept, hold, release, waive
 from dashboard_trust.cli.demo import demo
 from dashboard_trust.cli.explain import explain
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 for command in (demo, status, explain, hold, release, waive, accept, rollback):
     app.command()(command)
+app.add_typer(contract)
 
 
 def main() -> None:

@@ -88,7 +88,7 @@ def _targets(location: Location) -> list[Target]:
     named = bool(location.modules or location.files or location.workspaces)
     if location.home is not None and named:
         raise InvalidInputError("Give either --home, or -m, -f or -w, not both.")
-    home = None if named else location.home or _default_home()
+    home = None if named else location.home or find_home()
     if home is not None:
         _use_home(home)
         return [Target(module="dashboard_trust.demo.definitions")]
@@ -107,7 +107,8 @@ def _targets(location: Location) -> list[Target]:
     ]
 
 
-def _default_home() -> Path | None:
+def find_home() -> Path | None:
+    """Return the home folder of the demo, if the environment or the working folder has one."""
     given = os.environ.get(HOME)
     if given:
         return Path(given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge", "value")
 )
+HALVES = re.compile("[\ud800-\udfff]")
 MOST_VALUES = 100_000  # with every alias spelled out
 Value = TypeVar("Value")
 
@@ -119,6 +121,8 @@ def _weigh(entry: Entry, known: dict[int, float]) -> float:
     if id(node) not in known:
         if node.tag not in PLAIN_TAGS:
             raise entry.error(f"has the tag {node.tag!r}; contracts are plain YAML")
+        if isinstance(node, yaml.ScalarNode) and HALVES.search(node.value):
+            raise entry.error("has half of a character, a lone surrogate")
         known[id(node)] = float("inf")  # until its own children are counted
         known[id(node)] = 1 + sum(_weigh(Entry(entry.source, entry.name, child), known) for child in _children(node))
     return known[id(node)]

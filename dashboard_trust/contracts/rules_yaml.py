@@ -8,15 +8,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from dashboard_trust.contracts import row_rules, table_rules
 from dashboard_trust.contracts.entries import Entry, Reader, compose
+from dashboard_trust.contracts.odcs.contract import DataContract, read_data_contract
 from dashboard_trust.contracts.rules import Rule, Value
 from dashboard_trust.contracts.scalars import read_asset, read_boolean, read_hours, read_owner, read_word
-from dashboard_trust.contracts.table_rules import FAILURE_CLASSES, Freshness, TableRules
+from dashboard_trust.contracts.table_rules import EMPTY, FAILURE_CLASSES, Freshness, TableRules
 from dashboard_trust.errors import ContractError, nearest
 
+Table = tuple[TableRules, dt.timedelta | None]
 NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?")
 
 
@@ -34,14 +39,43 @@ def parse_rules(said: object, source: str) -> tuple[Rule, ...]:
     return tuple(rule for root in compose(written, source) for rule in read_rules(replace(root, name="rules")))
 
 
-def read_tables(entry: Entry) -> tuple[TableRules, ...]:
-    """Read the tables of a contract."""
-    tables = tuple(item.build(TableRules, TABLE, required=("asset", "rules")) for item in entry.items())
-    assets = [table.asset for table in tables]
+def read_tables(entry: Entry) -> tuple[Table, ...]:
+    """Read the tables of a contract, each with the age from which its data contract calls a load overdue."""
+    tables: tuple[Table, ...] = tuple(item.build(_table, TABLE, required=("asset",)) for item in entry.items())
+    assets = [table.asset for table, _ in tables]
     for asset in assets:
         if assets.count(asset) > 1:
             raise entry.error(f"names {asset!r} twice; put its rules under one entry")
     return tables
+
+
+def _table(
+    asset: str,
+    rules: tuple[Rule, ...] = (),
+    data_contract: DataContract | None = None,
+    schema: str = "",
+    owners: Mapping[str, str] = EMPTY,
+    **said: Any,
+) -> Table:
+    """Return the rules of a table: those said beside it, and those of its data contract."""
+    if data_contract is None:
+        if schema:
+            raise ContractError("schema is a table of a data_contract, and there is none")
+        if not rules:
+            raise ContractError("it has neither rules nor a data_contract")
+        return TableRules(asset, rules, owners=owners, **said), None
+    name = data_contract.find(schema)
+    promised = data_contract.table_rules(name, asset, said.get("table", ""))
+    found = TableRules(asset, (*promised.rules, *rules), owners={**promised.owners, **owners}, **said)
+    return found, data_contract.windows.get(name)
+
+
+def _data_contract(entry: Entry) -> DataContract:
+    """Read a file of the Open Data Contract Standard; its path is relative to the contract's own."""
+    try:
+        return read_data_contract(Path(entry.source).parent / entry.text())
+    except ContractError as error:
+        raise entry.error(f"cannot be used: {str(error).removesuffix('.')}") from error
 
 
 def read_rules(entry: Entry) -> tuple[Rule, ...]:
@@ -77,7 +111,8 @@ def _value(entry: Entry) -> Value:
 
     What it is to a column (a day, a moment) is told by the column's type.
     """
-    text, quoted = entry.text(), entry.node.style is not None
+    text = entry.text()
+    quoted = isinstance(entry.node, yaml.ScalarNode) and entry.node.style is not None
     if not quoted and NUMBER.fullmatch(text):
         return Decimal(text)
     return text == "true" if not quoted and text in ("true", "false") else text
@@ -224,4 +259,6 @@ TABLE: Mapping[str, Callable[[Entry], Any]] = {
     "owners": _owners,
     "sample_failures": _count,
     "rules": read_rules,
+    "data_contract": _data_contract,
+    "schema": Entry.text,
 }

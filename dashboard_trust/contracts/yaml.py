@@ -9,23 +9,24 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dashboard_trust.contracts.entries import Entry, Reader, compose
+from dashboard_trust.contracts.files import read_text
 from dashboard_trust.contracts.model import (
+    NOTHING,
     DashboardContract,
     PartitionSchedule,
     ReadyBy,
     RequiredAsset,
     Section,
 )
-from dashboard_trust.contracts.rules_yaml import read_tables
+from dashboard_trust.contracts.rules_yaml import Table, read_tables
 from dashboard_trust.contracts.scalars import read_asset, read_boolean, read_hours, read_owner, read_word
 from dashboard_trust.errors import ContractError
-
-LARGEST_FILE = 500_000  # bytes; a contract is about a thousand
 
 
 def read_contracts(path: str | Path) -> tuple[DashboardContract, ...]:
@@ -34,22 +35,7 @@ def read_contracts(path: str | Path) -> tuple[DashboardContract, ...]:
     Raises:
         ContractError: The file cannot be read, or something in it cannot be meant.
     """
-    file = Path(path)
-    try:
-        if not file.is_file():
-            raise ContractError(f"{path}: there is no such contract file.")
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        raise ContractError(f"{path}: cannot be read: {error}.") from error
-    if len(content) > LARGEST_FILE:
-        raise ContractError(f"{path}: is larger than {LARGEST_FILE:,} bytes; split it.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ContractError(f"{path}, line {line}: is not UTF-8 text.") from error
-    return parse_contracts(text, str(path))
+    return parse_contracts(read_text(path), str(path))
 
 
 def parse_contracts(text: str, source: str = "contract") -> tuple[DashboardContract, ...]:
@@ -71,7 +57,15 @@ def parse_contracts(text: str, source: str = "contract") -> tuple[DashboardContr
 
 
 def _contract(entry: Entry) -> DashboardContract:
-    return entry.build(DashboardContract, CONTRACT, required=("key", "owner"))
+    return entry.build(_dashboard, CONTRACT, required=("key", "owner"))
+
+
+def _dashboard(
+    tables: Sequence[Table] = (), freshness: Mapping[str, dt.timedelta] = NOTHING, **said: Any
+) -> DashboardContract:
+    """Return the contract; what it says of freshness itself counts before what a table's data contract says."""
+    windows = {table.asset: window for table, window in tables if window is not None}
+    return DashboardContract(tables=tuple(table for table, _ in tables), freshness={**windows, **freshness}, **said)
 
 
 def _partitions(entry: Entry) -> PartitionSchedule:

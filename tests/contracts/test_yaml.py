@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashboard_trust.contracts.files import LARGEST_FILE
 from dashboard_trust.contracts.model import (
     DashboardContract,
     PartitionSchedule,
@@ -18,7 +19,7 @@ from dashboard_trust.contracts.model import (
     RequiredAsset,
     Section,
 )
-from dashboard_trust.contracts.yaml import CONTRACT, LARGEST_FILE, parse_contracts, read_contracts
+from dashboard_trust.contracts.yaml import CONTRACT, parse_contracts, read_contracts
 from dashboard_trust.errors import ContractError
 
 WHOLE = """

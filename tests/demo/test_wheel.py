@@ -15,6 +15,10 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 SHIPPED = (
     "dashboard_trust/py.typed",
+    "dashboard_trust/contracts/odcs/versions/NOTICE",
+    "dashboard_trust/contracts/odcs/versions/odcs-v3.0.2.schema.json",
+    "dashboard_trust/contracts/odcs/versions/odcs-v3.1.0.schema.json",
+    "dashboard_trust/contracts/odcs/versions/odcs-v3.2.0.schema.json",
     "dashboard_trust/demo/contract.yaml",
     "dashboard_trust/demo/static/page.html",
     "dashboard_trust/demo/static/page.css",

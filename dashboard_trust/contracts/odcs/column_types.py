@@ -1,0 +1,55 @@
+"""Types of a data contract as words of SQL that tables of any engine can be held to."""
+
+from __future__ import annotations
+
+import re
+
+PLAIN = (
+    *("char", "character", "varchar", "character varying", "text", "uuid", "date", "time", "boolean"),
+    *("tinyint", "smallint", "integer", "bigint", "decimal", "numeric", "real", "double", "double precision"),
+    *("timestamp", "timestamp with time zone", "timestamp without time zone", "timestamptz"),
+)
+"""Types that mean the same on every engine, whatever each calls them itself; a float is of 4 bytes or of 8."""
+
+CALLED = {
+    **dict.fromkeys(("string", "clob", "bpchar"), "text"),
+    **dict.fromkeys(("nvarchar", "varchar2", "nvarchar2"), "varchar"),
+    "nchar": "char",
+    **dict.fromkeys(("int1",), "tinyint"),
+    **dict.fromkeys(("int2", "int16", "smallserial"), "smallint"),
+    **dict.fromkeys(("int", "int4", "int32", "serial"), "integer"),
+    **dict.fromkeys(("int8", "int64", "long", "bigserial"), "bigint"),
+    **dict.fromkeys(("number", "dec"), "decimal"),
+    **dict.fromkeys(("float4", "float32"), "real"),
+    **dict.fromkeys(("float8", "float64"), "double"),
+    "bool": "boolean",
+    **dict.fromkeys(("datetime", "timestamp_ntz"), "timestamp"),
+    **dict.fromkeys(("timestamp_tz", "timestamp_ltz"), "timestamptz"),
+}
+"""What some engines call a type, and what it is called here."""
+
+TEXTS = ("char", "character", "varchar", "character varying", "text")
+WITH_DIGITS = (*TEXTS, "decimal", "numeric")
+
+FITS = {"integer": "integer", "number": "number", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
+"""For each logical type what a value of a column is to be readable as; any text is a string."""
+
+PHYSICAL = re.compile(r"([a-z][a-z0-9_ ]*?)\s*(?:\(([0-9, ]+)\))?( [a-z ]+)?", re.IGNORECASE)
+
+
+def to_sql_type(physical: str) -> str:
+    """Return the type of a column; "" where nothing is said of it, or what not every engine knows."""
+    found = PHYSICAL.fullmatch(physical.strip())
+    if found is None:
+        return ""
+    word = " ".join(f"{found[1]}{found[3] or ''}".lower().split())
+    word = CALLED.get(word, word)
+    if word not in PLAIN:
+        return ""
+    digits = [number.strip() for number in (found[2] or "").split(",") if number.strip()]
+    return f"{word}({', '.join(digits)})" if digits and word in WITH_DIGITS else word
+
+
+def is_text(physical: str) -> bool:
+    """Return whether a type is one of texts."""
+    return to_sql_type(physical).partition("(")[0] in TEXTS

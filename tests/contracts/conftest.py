@@ -1,0 +1,6 @@
+"""The data contracts that these tests share lie beside them."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
