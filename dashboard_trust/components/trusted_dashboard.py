@@ -56,7 +56,7 @@ class TrustedDashboard(dg.Component, dg.Model, dg.Resolvable):
         """Return the guarded dashboard; raise `InvalidInputError` for what cannot be meant."""
         from dashboard_trust.enforcement.gated_assets import trusted_dashboard
 
-        contract = self.contract(str(context.path))
+        contract = self.contract(str(context.path / "defs.yaml"))
         refresh = only_open_the_gate if self.refresh is None else find_refresh(self.refresh, contract.key)
         return dg.Definitions([trusted_dashboard(contract, refresh, deps=self.deps or ())])
 

@@ -34,6 +34,8 @@ WHOLE = """
       orders: {fail_after_hours: 26.5}
     sections:
       - {key: main, title: Main, assets: [orders], when_unmet: label}
+    tables:
+      - {asset: orders, time_column: day, rules: [not_null: id, range: {column: amount, min: 0}]}
     window: 7
     wait_for_checks: {minutes: 5}
     enforce: false
