@@ -7,15 +7,15 @@ from typing import Any
 
 from sqlglot import exp
 
-from dashboard_trust.checks.values import RuleError, Table
+from dashboard_trust.checks.values import RuleError, Table, compared_by_text
 from dashboard_trust.contracts.row_rules import Monotonic, References, Unique
 from dashboard_trust.contracts.rules import RowRule
-from dashboard_trust.errors import nearest
 from dashboard_trust.warehouses.parts import VALUE, Grouping, count_groups, grouped_rows
 from dashboard_trust.warehouses.session import column
 from dashboard_trust.warehouses.session import table as as_table
 
 FOUND, KEYS, BEFORE = "dashboard_trust_found", "dashboard_trust_keys", "dashboard_trust_before"
+HASHED = ("text", "number", "boolean", "date", "timestamp", "timestamptz")
 Bad = Mapping[str, int]
 
 
@@ -58,6 +58,8 @@ def _unique(rule: Unique, table: Table, grouping: Grouping) -> Bad:
 def _suspects(rule: Unique, table: Table, grouping: Grouping) -> bool:
     """Return whether a key may be there twice: as many different ones (or their hashes) as rows with one is a no."""
     there = exp.or_(*(exp.not_(table.is_missing(name)) for name in rule.key))
+    if len(rule.key) > 1 and any(table.kind(name) not in HASHED or table.may_be_nan(name) for name in rule.key):
+        return True  # equal values of these have hashes of their own: 0 and -0, 1.0 and 1.00, NaN and NULL
     if len(rule.key) == 1:
         key = table.value(rule.key[0])
     else:
@@ -92,15 +94,13 @@ def _references(rule: References, table: Table, grouping: Grouping) -> Bad:
     if others is None:
         raise RuleError(f"there is no table {rule.table!r} to look keys up in")
     other_key = rule.other_key or rule.key
-    for name in other_key:
-        if name not in others:
-            raise RuleError(f"{rule.table} has no column {name!r}: {nearest(name, others)}")
-    keys = [column(name).as_(f"{KEYS}{n}", quoted=True) for n, name in enumerate(other_key)]
+    texts = compared_by_text(table, rule.key, Table(table.session, rule.table, others), other_key)
+    keys = [_key(column(name), texts[n]).as_(f"{KEYS}{n}", quoted=True) for n, name in enumerate(other_key)]
     known = exp.select(*keys, exp.convert(1).as_(FOUND, quoted=True)).distinct().from_(as_table(rule.table))
     rows = grouped_rows(grouping, as_table(table.name)).subquery("given")
     same = exp.and_(
         *(
-            exp.EQ(this=exp.column(name, table="given", quoted=True), expression=column(f"{KEYS}{n}"))
+            exp.EQ(this=_key(exp.column(name, table="given", quoted=True), texts[n]), expression=column(f"{KEYS}{n}"))
             for n, name in enumerate(rule.key)
         )
     )
@@ -109,6 +109,10 @@ def _references(rule: References, table: Table, grouping: Grouping) -> Bad:
     bad = exp.CountIf(this=exp.and_(there, column(FOUND).is_(exp.null())))
     counted = count_groups(table.session, source.subquery("slice"), grouping, [bad])
     return {part: int(number or 0) for part, (number,) in counted.items()}
+
+
+def _key(value: exp.Expr, as_text: bool) -> exp.Expr:
+    return exp.cast(value, "TEXT") if as_text else value
 
 
 QUERIES: Mapping[type[RowRule], Callable[[Any, Table, Grouping], Bad]] = {

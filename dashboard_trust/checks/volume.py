@@ -130,15 +130,19 @@ def judge_anomaly(rule: VolumeAnomaly, rows: int, start: dt.datetime | None, his
 def _same_weekday(start: dt.datetime | None, history: History, weeks: int) -> Sequence[int]:
     if start is None:
         return []
-    before = [start - dt.timedelta(weeks=n) for n in range(1, weeks + 1)]
+    before = [_earlier(start, n) for n in range(1, weeks + 1)]
     return [history[moment] for moment in before if moment in history]
 
 
 def _recent(start: dt.datetime | None, history: History, weeks: int) -> Sequence[int]:
     if start is None:
         return []
-    oldest = start - dt.timedelta(weeks=weeks)
+    oldest = _earlier(start, weeks)
     return [rows for moment, rows in history.items() if oldest <= moment < start]
+
+
+def _earlier(start: dt.datetime, weeks: int) -> dt.datetime:
+    return start - min(dt.timedelta(weeks=weeks), start - dt.datetime.min)
 
 
 def _told(known: Sequence[int], wanted: int, weeks: int) -> str:
