@@ -59,7 +59,7 @@ def compare(
     both = exp.union(_placed(here, HERE, THERE, rule), _placed(there, THERE, HERE, rule), distinct=False)
     keys = [column(f"key_{n}") for n in range(len(rule.key))]
     sums = [exp.Sum(this=column(name)).as_(name) for name in (*HERE, *THERE)]
-    by_key = exp.select(column(PART), *sums).from_(both.subquery("both")).group_by(column(PART), *keys)
+    by_key = exp.select(column(PART), *sums).from_(both.subquery("sides")).group_by(column(PART), *keys)
     totals = [exp.Sum(this=column(name)) for name in (*HERE, *THERE)]
     differ = exp.CountIf(this=either(_differences(rule)))
     query = exp.select(column(PART), *totals, differ).from_(by_key.subquery("by_key")).group_by(column(PART))
