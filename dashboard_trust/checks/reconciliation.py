@@ -95,7 +95,7 @@ def side(table: Table, grouping: Grouping, key: Sequence[str], amount: str, wher
     if where:
         rows = rows.where(parse_condition(where, table, "where"))
     part = exp.convert(grouping.only) if grouping.part is None else grouping.part
-    found = exp.null() if not amount else amount_of(table, amount)
+    found = amount_of(table, amount) if amount else exp.cast(exp.null(), WIDEST)
     keys = [table.value(name).as_(f"key_{n}", quoted=True) for n, name in enumerate(key)]
     wanted = (part.as_(PART, quoted=True), *keys, found.as_("amount", quoted=True))
     return exp.select(*wanted).from_(rows.subquery("given"))

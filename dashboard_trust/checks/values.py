@@ -16,7 +16,7 @@ from dashboard_trust.warehouses.session import Session, column
 
 DECIMAL = re.compile(r"(?:decimal|numeric|number)\((\d+), ?(\d+)\)")
 ALIKE = ({"number", "float"}, {"date", "timestamp", "timestamptz"})
-LARGEST = 300
+LARGEST = 324
 """Numbers of more digits than this are none that every engine has."""
 
 
@@ -67,6 +67,8 @@ class Table:
         Raises:
             RuleError: There is no such column, or its values cannot be compared with this.
         """
+        if self.kind(name) == "text" and not isinstance(bound, str):
+            raise RuleError(f"{bound!r} bounds no text, and {name!r} is {self.types[name]}")
         literal, digits = self.literal(name, bound), self._digits(name)
         if digits is not None:
             # As a number that the column can have: some engines lose digits, or give up, where they have to widen it.

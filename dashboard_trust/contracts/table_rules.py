@@ -60,7 +60,7 @@ class VolumeAnomaly(Rule):
         sensitivity: How far from their median is too far, in robust standard deviations (1.4826 x the median
             absolute deviation, at least 5 % of the median).
         weeks: How many weeks it learns from.
-        least: With fewer partitions of that weekday than this, all weekdays are taken; with fewer of these too,
+        least: With fewer partitions of that weekday than this, one that is usual among all weekdays passes; of another,
             ``too_little`` says whether it holds or passes.
     """
 

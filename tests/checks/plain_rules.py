@@ -138,8 +138,8 @@ class Plain:
             return lambda row: not self.conditions[rule.sql](row)
         kind = self.kinds[rule.column]
         if isinstance(rule, r.NotNull):
-            return lambda row: missing(row[rule.column]) or (
-                rule.blank and kind == "text" and not row[rule.column].strip(BLANKS)
+            return lambda row: (
+                missing(row[rule.column]) or (rule.blank and kind == "text" and not row[rule.column].strip(BLANKS))
             )
         if isinstance(rule, r.Pattern | r.Length) and kind != "text":
             raise NotAskable
@@ -166,7 +166,12 @@ def doubled(rule: r.Unique, rows: Rows) -> list[Row]:
 
 
 def falls(rule: r.Monotonic, rows: Rows) -> int:
-    there = [(row[rule.by], row[rule.column]) for row in rows if not missing(row[rule.by] + 0 if isinstance(row[rule.by], float) else row[rule.by]) and not missing(row[rule.column])]
+    there = [
+        (row[rule.by], row[rule.column])
+        for row in rows
+        if not missing(row[rule.by] + 0 if isinstance(row[rule.by], float) else row[rule.by])
+        and not missing(row[rule.column])
+    ]
     there.sort(key=lambda pair: pair[1], reverse=rule.falling)
     there.sort(key=lambda pair: pair[0])
     bad = 0

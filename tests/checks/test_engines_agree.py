@@ -9,9 +9,7 @@ from rule_engines import summary
 
 from dashboard_trust.checks.evaluate import Known
 
-PATIENT = settings(
-    deadline=None, suppress_health_check=list(HealthCheck), print_blob=False, report_multiple_bugs=False
-)
+PATIENT = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=False, report_multiple_bugs=False)
 
 
 def agree(engines, case):
