@@ -257,7 +257,10 @@ class _Look:
             self._judge_unplaced(days)
 
     def _judge_unplaced(self, days: Days) -> None:
-        """Rows of no day are of none that is looked at, and no rows at all have no days."""
+        """Rows of no day are of none that is looked at, and no rows at all have no days: nothing says they are well."""
+        if not self.fingerprints:
+            for rule in self._of(Freshness, VolumeAnomaly):
+                self.found[rule.check][UNREADABLE] = self._judge_nothing(rule)
         unplaced = self.fingerprints.get(UNREADABLE)
         for rule in self._of(RowCount):
             if unplaced is not None:
@@ -265,6 +268,11 @@ class _Look:
                 self.found[rule.check][UNREADABLE] = PartOutcome(False, reason, unplaced.rows)
             elif not self.fingerprints:
                 self.found[rule.check][UNREADABLE] = judge_empty(rule)
+
+    def _judge_nothing(self, rule: Freshness | VolumeAnomaly) -> PartOutcome:
+        if isinstance(rule, Freshness):
+            return judge_newest(rule, None, None, self.known.now)
+        return judge_volumes([rule], Volumes({UNREADABLE: 0}, {}, frozenset()))[0][rule.check][UNREADABLE]
 
     def _sound_parts(self) -> Set[str]:
         """Return the parts in which everything but their volume is as it should be."""

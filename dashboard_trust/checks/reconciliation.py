@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 from sqlglot import exp
 
 from dashboard_trust.checks.outcomes import PartOutcome
-from dashboard_trust.checks.row_counts import TEXTS, matches, parse_condition
-from dashboard_trust.checks.scopes import Scope
-from dashboard_trust.checks.values import RuleError, Table
+from dashboard_trust.checks.row_counts import parse_condition
+from dashboard_trust.checks.scopes import Days, Scope
+from dashboard_trust.checks.texts import is_read_as, trimmed
+from dashboard_trust.checks.values import RuleError, Table, compared_by_text
 from dashboard_trust.contracts.table_rules import Reconciliation
-from dashboard_trust.warehouses.column_types import kind_of
 from dashboard_trust.warehouses.parts import Grouping, count_groups, grouped_rows
 from dashboard_trust.warehouses.session import column, either
 from dashboard_trust.warehouses.session import table as as_table
@@ -53,19 +53,33 @@ def compare(
     other_grouping = scope.grouping(table.session, rule.table, others, rule.other_time_column)
     here = side(table, grouping, rule.key, rule.amount, rule.where)
     there = side(other, other_grouping, rule.other_key or rule.key, rule.other_amount or rule.amount, rule.other_where)
-    if _kinds(table, rule.key) != _kinds(other, rule.other_key or rule.key):
-        here, there = _by_text(here, len(rule.key)), _by_text(there, len(rule.key))
+    texts = compared_by_text(table, rule.key, other, rule.other_key or rule.key)
+    here, there = _by_text(here, texts), _by_text(there, texts)
     both = exp.union(_placed(here, HERE, THERE, rule), _placed(there, THERE, HERE, rule), distinct=False)
     keys = [column(f"key_{n}") for n in range(len(rule.key))]
     sums = [exp.Sum(this=column(name)).as_(name) for name in (*HERE, *THERE)]
-    by_key = exp.select(column(PART), *sums).from_(both.subquery("both")).group_by(column(PART), *keys)
+    by_key = exp.select(column(PART), *sums).from_(both.subquery("sides")).group_by(column(PART), *keys)
     totals = [exp.Sum(this=column(name)) for name in (*HERE, *THERE)]
     differ = exp.CountIf(this=either(_differences(rule)))
     query = exp.select(column(PART), *totals, differ).from_(by_key.subquery("by_key")).group_by(column(PART))
     found = {str(part): _difference(values) for part, *values in table.session.query(query)}
     there_too = count_groups(table.session, as_table(rule.table), other_grouping, [exp.Count(this=exp.Star())])
-    comparable = {*found, *parts} if grouping.value is None and not grouping.only else {*parts} & there_too.keys()
-    return {part: judge_difference(rule, table.title, found.get(part)) for part in sorted(comparable)}
+    comparable = comparable_parts(scope, parts, there_too, found)
+    return {part: judge_difference(rule, table.title, found.get(part)) for part in comparable}
+
+
+def comparable_parts(
+    scope: Scope, parts: Iterable[str], there_too: Collection[str], found: Mapping[str, Difference]
+) -> list[str]:
+    """Return the parts to judge: of tables in parts, those that the other one has too."""
+    here = set(parts)
+    if list(scope.names) == [""]:  # the whole of it
+        return sorted(here | found.keys())
+    comparable = here & set(there_too)
+    if isinstance(scope, Days) and (days := [part for part in here if part]):
+        # A day that only the other one has is a hole here, but for those before and after all of ours.
+        comparable |= {part for part in there_too if min(days) < part < max(days)}
+    return sorted(comparable)
 
 
 def judge_difference(rule: Reconciliation, name: str, found: Difference | None) -> PartOutcome:
@@ -75,7 +89,7 @@ def judge_difference(rule: Reconciliation, name: str, found: Difference | None) 
     if found.keys <= rule.allowed_keys:
         return PartOutcome(True, measured=found.keys)
     sides = [
-        f"{table} has {rows}" + (f" for {amount:f}" if rule.amount else "")
+        f"{table} has {rows}" + (f" for {amount.normalize():f}" if rule.amount else "")
         for table, rows, amount in zip((name, rule.table), found.rows, found.sums, strict=True)
     ]
     told = f"{found.keys} keys differ" if rule.key else "they differ"
@@ -91,8 +105,7 @@ def side(table: Table, grouping: Grouping, key: Sequence[str], amount: str, wher
     if where:
         rows = rows.where(parse_condition(where, table, "where"))
     part = exp.convert(grouping.only) if grouping.part is None else grouping.part
-    # Of no type of its own it would be text to some engines.
-    found = exp.cast(exp.null(), WIDEST) if not amount else amount_of(table, amount)
+    found = amount_of(table, amount) if amount else exp.cast(exp.null(), WIDEST)
     keys = [table.value(name).as_(f"key_{n}", quoted=True) for n, name in enumerate(key)]
     wanted = (part.as_(PART, quoted=True), *keys, found.as_("amount", quoted=True))
     return exp.select(*wanted).from_(rows.subquery("given"))
@@ -102,13 +115,12 @@ def amount_of(table: Table, name: str) -> exp.Expr:
     """Return an amount that can be added up without loss, NULL where there is none."""
     kind = table.kind(name)
     if kind == "text":
-        text = exp.Trim(this=column(name))
-        readable = matches(text, TEXTS["number"], table.session.dialect)
-        number = exp.TryCast(this=text, to=exp.DataType.build(WIDEST))
-        return exp.Case(ifs=[exp.If(this=readable, true=number)])
+        readable = is_read_as(name, "amount", table.types[name], table.session)
+        return exp.Case(ifs=[exp.If(this=readable, true=exp.cast(trimmed(name), WIDEST))])
     if kind == "float":  # the sum of which hangs on their order
         finite = exp.and_(exp.not_(table.is_missing(name)), exp.Abs(this=column(name)) < exp.Literal.number(LARGEST))
-        return exp.Case(ifs=[exp.If(this=finite, true=exp.cast(column(name), WIDEST))])
+        # By way of its text, which has all of its digits; a cast of its own loses some.
+        return exp.Case(ifs=[exp.If(this=finite, true=exp.cast(exp.cast(column(name), "TEXT"), WIDEST))])
     if kind != "number":
         raise RuleError(f"{name!r} is {table.types[name]}, which cannot be added up")
     return table.value(name)
@@ -134,13 +146,14 @@ def _differences(rule: Reconciliation) -> list[exp.Expr]:
     return [rows, amounts, apart > exp.Literal.number(f"{rule.tolerance:f}")] if rule.amount else [rows]
 
 
-def _kinds(table: Table, key: Sequence[str]) -> list[str]:
-    return [kind_of(table.types[name]) for name in key if table.kind(name)]
-
-
-def _by_text(rows: exp.Select, keys: int) -> exp.Select:
-    texts = [exp.cast(column(f"key_{n}"), "TEXT").as_(f"key_{n}", quoted=True) for n in range(keys)]
-    return exp.select(column(PART), *texts, column("amount")).from_(rows.subquery("typed"))
+def _by_text(rows: exp.Select, texts: Sequence[bool]) -> exp.Select:
+    if not any(texts):
+        return rows
+    keys = [column(f"key_{n}") for n in range(len(texts))]
+    as_text = [
+        exp.cast(key, "TEXT").as_(key.name, quoted=True) if text else key for key, text in zip(keys, texts, strict=True)
+    ]
+    return exp.select(column(PART), *as_text, column("amount")).from_(rows.subquery("typed"))
 
 
 def _difference(values: Sequence[Any]) -> Difference:

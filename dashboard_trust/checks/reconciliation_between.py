@@ -12,7 +12,7 @@ from typing import Any
 from sqlglot import exp
 
 from dashboard_trust.checks.outcomes import PartOutcome
-from dashboard_trust.checks.reconciliation import PART, WIDEST, Difference, judge_difference, side
+from dashboard_trust.checks.reconciliation import PART, WIDEST, Difference, comparable_parts, judge_difference, side
 from dashboard_trust.checks.scopes import Scope
 from dashboard_trust.checks.values import RuleError, Table
 from dashboard_trust.contracts.table_rules import Reconciliation
@@ -63,8 +63,8 @@ def compare_between(  # noqa: PLR0913, PLR0917  # as `compare`, and where the ot
     )
     found = _compare(rule, *sides)
     there_too = count_groups(elsewhere, as_table(rule.table), other_grouping, [exp.Count(this=exp.Star())])
-    comparable = {*found, *parts} if grouping.value is None and not grouping.only else {*parts} & there_too.keys()
-    return {part: judge_difference(rule, table.title, found.get(part)) for part in sorted(comparable)}
+    comparable = comparable_parts(scope, parts, there_too, found)
+    return {part: judge_difference(rule, table.title, found.get(part)) for part in comparable}
 
 
 class _Side:

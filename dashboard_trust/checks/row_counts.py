@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlglot import exp, parse_one
+from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 
+from dashboard_trust.checks.texts import is_read_as, matches, trimmed
 from dashboard_trust.checks.values import RuleError, Table
 from dashboard_trust.contracts.patterns import portable
 from dashboard_trust.contracts.row_rules import AcceptedValues, Condition, Fits, Length, NotNull, Pattern, Range
 from dashboard_trust.contracts.rules import RowRule, Rule
 from dashboard_trust.contracts.table_rules import Query
 from dashboard_trust.errors import ContractError
-from dashboard_trust.warehouses.session import column, function, quote_columns
+from dashboard_trust.warehouses.session import column, quote_columns
 
 DIALECTS = ("duckdb", "postgres", "snowflake")
-DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
-# A day, and perhaps a time with or without an offset.
-DAY = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?( ?(Z|UTC|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?))?"
-TEXTS: Mapping[str, str] = {
-    "integer": "^[-+]?[0-9]+$",
-    "number": "^[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]+)?$",
-    "boolean": "^(true|false|True|False|TRUE|FALSE)$",
-    "date": f"^{DAY}$",
-    "timestamp": f"^{DAY}([T ]{CLOCK})?$",
-}
-"""What a text looks like that is read as a value of a type."""
+WRITES = (exp.DML, exp.DDL, exp.Drop, exp.Command, exp.Into)
+BLANKS = " \t\n\r\f\v\u00a0"
 
 
 def count_bad(rule: RowRule, table: Table) -> exp.Expr:
@@ -41,22 +31,32 @@ def count_bad(rule: RowRule, table: Table) -> exp.Expr:
     return exp.CountIf(this=BAD[type(rule)](rule, table))
 
 
-def matches(text: exp.Expr, regex: str, dialect: str) -> exp.Expr:
-    """Return the condition that a portable regular expression is found in a text."""
-    if dialect == "snowflake":  # its own comparison is of the whole text
-        return function("REGEXP_INSTR", text, exp.Literal.string(regex)) > 0
-    return exp.RegexpLike(this=text, expression=exp.Literal.string(regex))
-
-
 def parse_condition(sql: str, table: Table, name: str) -> exp.Expr:
-    """Return a condition that somebody wrote in the engine's own SQL."""
-    try:
-        parsed = parse_one(sql, dialect=table.session.dialect)
-    except SqlglotError as error:
-        raise RuleError(f"{name!r} is not SQL of {table.session.dialect}: {sql}") from error
-    if isinstance(parsed, exp.Query | exp.DDL | exp.DML | exp.Command):
+    """Return a condition that somebody wrote in the engine's own SQL.
+
+    Raises:
+        RuleError: It is none.
+    """
+    parsed = parse_single(sql, table, name)
+    if isinstance(parsed, exp.Query | exp.Alias | exp.Ordered) or parsed.find(*WRITES) is not None:
         raise RuleError(f"{name!r} is not a condition on a row: {sql}")
     return quote_columns(parsed, table.types)
+
+
+def parse_single(sql: str, table: Table, name: str) -> exp.Expr:
+    """Return the one expression or statement that somebody wrote in the engine's own SQL.
+
+    Raises:
+        RuleError: It is not SQL, or more than one.
+    """
+    dialect = table.session.dialect
+    try:
+        parsed = [found for found in parse(sql, dialect=dialect) if found is not None]
+    except (SqlglotError, RecursionError) as error:
+        raise RuleError(f"{name!r} is not SQL of {dialect}: {sql}") from error
+    if len(parsed) != 1:
+        raise RuleError(f"{name!r} is to be one expression or query, and is {len(parsed)}: {sql}")
+    return parsed[0]
 
 
 def refuse_conditions(rules: Iterable[Rule], name: str) -> None:
@@ -68,36 +68,30 @@ def refuse_conditions(rules: Iterable[Rule], name: str) -> None:
 
 def _is_sql(text: str, dialect: str) -> bool:
     try:
-        parse_one(text.replace("{table}", "rows"), dialect=dialect)
+        return len(parse(text.replace("{table}", "rows"), dialect=dialect)) > 0
     except SqlglotError:
         return False
-    return True
 
 
 def _missing(rule: NotNull, table: Table) -> exp.Expr:
     missing = table.is_missing(rule.column) if table.kind(rule.column) else exp.false()
     if rule.blank and table.kind(rule.column) == "text":
-        return exp.or_(missing, exp.Trim(this=column(rule.column)).eq(exp.convert("")))
+        return exp.or_(missing, trimmed(rule.column, BLANKS).eq(exp.convert("")))
     return missing
 
 
 def _strange(rule: AcceptedValues, table: Table) -> exp.Expr:
-    accepted = [table.literal(rule.column, value) for value in rule.values]
-    return exp.and_(exp.not_(table.is_missing(rule.column)), exp.not_(column(rule.column).isin(*accepted)))
+    return exp.and_(exp.not_(table.is_missing(rule.column)), exp.not_(table.is_among(rule.column, rule.values)))
 
 
 def _outside(rule: Range, table: Table) -> exp.Expr:
-    found, bounds = table.value(rule.column), []
     comparisons: tuple[tuple[Any, type[exp.Binary]], ...] = (
         (rule.min, exp.LT),
         (rule.above, exp.LTE),
         (rule.max, exp.GT),
         (rule.below, exp.GTE),
     )
-    for bound, beyond in comparisons:
-        if bound is not None:
-            bounds.append(beyond(this=found.copy(), expression=table.literal(rule.column, bound)))
-    return exp.or_(*bounds)
+    return exp.or_(*(table.is_beyond(rule.column, bound, beyond) for bound, beyond in comparisons if bound is not None))
 
 
 def _unlike(rule: Pattern, table: Table) -> exp.Expr:
@@ -111,27 +105,10 @@ def _too_long(rule: Length, table: Table) -> exp.Expr:
 
 
 def _misfit(rule: Fits, table: Table) -> exp.Expr:
-    dialect, there = table.session.dialect, exp.not_(table.is_missing(rule.column))
-    if table.kind(rule.column) == "other":
+    if table.kind(rule.column) in ("float", "other"):
         raise RuleError(f"{rule.column!r} is {table.types[rule.column]}, which is not read as {rule.type}")
-    text = exp.Trim(this=exp.cast(column(rule.column), "TEXT"))
-    decimal = DECIMAL.fullmatch(rule.type)
-    if decimal is not None:
-        fits = matches(text, _decimal_text(int(decimal[1]), int(decimal[2])), dialect)
-    else:
-        fits = matches(text, TEXTS[rule.type], dialect)
-    if rule.type in ("date", "timestamp"):
-        # The engine knows how many days a month has.
-        day = table.session.day(rule.column, table.types[rule.column])
-        fits = exp.and_(fits, exp.func("COALESCE", day, exp.convert("")).neq(""))
-    return exp.and_(there, exp.not_(fits))
-
-
-def _decimal_text(digits: int, after: int) -> str:
-    """Return what texts look like that are such a decimal without loss: more digits after the point are zeros."""
-    rest = f"[0-9]{{0,{after}}}0*" if after else "0*"
-    before = f"0*[0-9]{{1,{digits - after}}}" if digits > after else "0+"
-    return f"^[-+]?({before}([.]{rest})?|0*[.][0-9]{{1,{after}}}0*)$" if after else f"^[-+]?{before}([.]{rest})?$"
+    fits = is_read_as(rule.column, rule.type, table.types[rule.column], table.session)
+    return exp.and_(exp.not_(table.is_missing(rule.column)), exp.not_(fits))
 
 
 def _untrue(rule: Condition, table: Table) -> exp.Expr:

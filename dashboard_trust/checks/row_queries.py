@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
 
-from dashboard_trust.checks.values import RuleError, Table
+from dashboard_trust.checks.values import RuleError, Table, compared_by_text
 from dashboard_trust.contracts.row_rules import Monotonic, References, Unique
 from dashboard_trust.contracts.rules import RowRule
-from dashboard_trust.errors import nearest
 from dashboard_trust.warehouses.parts import VALUE, Grouping, count_groups, grouped_rows
 from dashboard_trust.warehouses.session import column
 from dashboard_trust.warehouses.session import table as as_table
 
 FOUND, KEYS, BEFORE = "dashboard_trust_found", "dashboard_trust_keys", "dashboard_trust_before"
+HASHED = ("text", "number", "boolean", "date", "timestamp", "timestamptz")
 Bad = Mapping[str, int]
 
 
@@ -29,18 +29,24 @@ def query_bad(rule: RowRule, table: Table, grouping: Grouping) -> Bad:
     return QUERIES[type(rule)](rule, table, grouping)
 
 
-def doubled_keys(rule: Unique, table: Table, rows: exp.Expr) -> exp.Select:
-    """Return the keys that more than one of these rows has."""
+def is_of_whole(rule: Unique, grouping: Grouping) -> bool:
+    """Return whether a key is unique in the whole table, not in each of its parts."""
+    return grouping.value is None or (not rule.within_day and grouping.where is None)
+
+
+def doubled_keys(rule: Unique, table: Table, rows: exp.Expr, *, within: bool) -> exp.Select:
+    """Return the keys that more than one of these rows has; ``within`` one part of them."""
     keys = [table.value(name) for name in rule.key]
     named = [key.as_(f"{KEYS}{n}", quoted=True) for n, key in enumerate(keys)]
     there = exp.or_(*(exp.not_(table.is_missing(name)) for name in rule.key))
     query = exp.select(*named).from_(rows).where(there).group_by(*(key.copy() for key in keys))
+    query = query.group_by(column(VALUE)) if within else query
     return query.having(exp.Count(this=exp.Star()) > 1)
 
 
 def _unique(rule: Unique, table: Table, grouping: Grouping) -> Bad:
-    whole = grouping.value is not None and not rule.within_day and grouping.where is None
-    suspects = _suspects(rule, table, Grouping() if whole else grouping)
+    whole = is_of_whole(rule, grouping)
+    suspects = _suspects(rule, table, Grouping(where=grouping.where) if whole else grouping)
     if not suspects:
         return {}
     rows = grouped_rows(grouping, as_table(table.name))
@@ -58,6 +64,8 @@ def _unique(rule: Unique, table: Table, grouping: Grouping) -> Bad:
 def _suspects(rule: Unique, table: Table, grouping: Grouping) -> bool:
     """Return whether a key may be there twice: as many different ones (or their hashes) as rows with one is a no."""
     there = exp.or_(*(exp.not_(table.is_missing(name)) for name in rule.key))
+    if len(rule.key) > 1 and any(table.kind(name) not in HASHED or table.may_be_nan(name) for name in rule.key):
+        return True  # equal values of these have hashes of their own: 0 and -0, 1.0 and 1.00, NaN and NULL
     if len(rule.key) == 1:
         key = table.value(rule.key[0])
     else:
@@ -87,28 +95,41 @@ def _monotonic(rule: Monotonic, table: Table, grouping: Grouping) -> Bad:
     return {part: int(number or 0) for part, (number,) in counted.items()}
 
 
+def orphans(rule: References, table: Table, rows: exp.Expr, names: Sequence[str]) -> exp.Select:
+    """Return these columns of the rows (called ``given``) whose key the other table does not have.
+
+    Raises:
+        RuleError: There is no such table or column, or the two cannot be compared.
+    """
+    source, lost = _looked_up(rule, table, rows)
+    return exp.select(*map(column, names)).from_(source.subquery("slice")).where(lost)
+
+
 def _references(rule: References, table: Table, grouping: Grouping) -> Bad:
+    rows = grouped_rows(grouping, as_table(table.name)).subquery("given")
+    source, lost = _looked_up(rule, table, rows)
+    counted = count_groups(table.session, source.subquery("slice"), grouping, [exp.CountIf(this=lost)])
+    return {part: int(number or 0) for part, (number,) in counted.items()}
+
+
+def _looked_up(rule: References, table: Table, rows: exp.Expr) -> tuple[exp.Select, exp.Expr]:
+    """Return rows beside the other table's keys, and the condition that a row has found none."""
     others = table.session.columns(rule.table)
     if others is None:
         raise RuleError(f"there is no table {rule.table!r} to look keys up in")
     other_key = rule.other_key or rule.key
-    for name in other_key:
-        if name not in others:
-            raise RuleError(f"{rule.table} has no column {name!r}: {nearest(name, others)}")
-    keys = [column(name).as_(f"{KEYS}{n}", quoted=True) for n, name in enumerate(other_key)]
+    texts = compared_by_text(table, rule.key, Table(table.session, rule.table, others), other_key)
+    keys = [_key(column(name), texts[n]).as_(f"{KEYS}{n}", quoted=True) for n, name in enumerate(other_key)]
     known = exp.select(*keys, exp.convert(1).as_(FOUND, quoted=True)).distinct().from_(as_table(rule.table))
-    rows = grouped_rows(grouping, as_table(table.name)).subquery("given")
-    same = exp.and_(
-        *(
-            exp.EQ(this=exp.column(name, table="given", quoted=True), expression=column(f"{KEYS}{n}"))
-            for n, name in enumerate(rule.key)
-        )
-    )
+    own = [_key(exp.column(name, table="given", quoted=True), texts[n]) for n, name in enumerate(rule.key)]
+    same = exp.and_(*(exp.EQ(this=key, expression=column(f"{KEYS}{n}")) for n, key in enumerate(own)))
     source = exp.select("*").from_(rows).join(known.subquery("known"), on=same, join_type="left")
     there = exp.and_(*(exp.not_(table.is_missing(name)) for name in rule.key))
-    bad = exp.CountIf(this=exp.and_(there, column(FOUND).is_(exp.null())))
-    counted = count_groups(table.session, source.subquery("slice"), grouping, [bad])
-    return {part: int(number or 0) for part, (number,) in counted.items()}
+    return source, exp.and_(there, column(FOUND).is_(exp.null()))
+
+
+def _key(value: exp.Expr, as_text: bool) -> exp.Expr:
+    return exp.cast(value, "TEXT") if as_text else value
 
 
 QUERIES: Mapping[type[RowRule], Callable[[Any, Table, Grouping], Bad]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlglot import exp
 
 from dashboard_trust.checks.row_counts import BAD
-from dashboard_trust.checks.row_queries import doubled_keys
+from dashboard_trust.checks.row_queries import doubled_keys, is_of_whole, orphans
 from dashboard_trust.checks.values import Table
-from dashboard_trust.contracts.row_rules import Unique
+from dashboard_trust.contracts.row_rules import References, Unique
 from dashboard_trust.contracts.rules import RowRule, Rule
 from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.warehouses.parts import Grouping, grouped_rows
@@ -23,13 +23,16 @@ def sample_keys(rule: RowRule, rules: TableRules, table: Table, grouping: Groupi
     """
     rows = grouped_rows(grouping, as_table(table.name)).subquery("given")
     if isinstance(rule, Unique):
-        query = doubled_keys(rule, table, rows)
+        query = doubled_keys(rule, table, rows, within=not is_of_whole(rule, grouping))
         names = rule.key
     elif type(rule) in BAD:
         names = _keys(rules.rules, table) or rule.needs
         if not names:
             return ()
         query = exp.select(*map(column, names)).from_(rows).where(BAD[type(rule)](rule, table))
+    elif isinstance(rule, References):
+        names = _keys(rules.rules, table) or rule.key
+        query = orphans(rule, table, rows, names)
     else:
         return ()
     found = table.session.query(query.limit(rules.sample_failures))

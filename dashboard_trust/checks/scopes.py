@@ -7,12 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sqlglot import exp
+
+from dashboard_trust.checks.texts import TEXTS, matches, trimmed
 from dashboard_trust.checks.values import RuleError
 from dashboard_trust.errors import nearest
-from dashboard_trust.warehouses.parts import Grouping, Parts, group_days, group_parts
-from dashboard_trust.warehouses.session import Session
+from dashboard_trust.warehouses.column_types import kind_of
+from dashboard_trust.warehouses.parts import VALUE, Grouping, Parts, group_days, group_parts
+from dashboard_trust.warehouses.session import Session, column
 
 DAY = dt.timedelta(days=1)
+LAST = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 class Scope(Protocol):
@@ -67,14 +72,21 @@ class Days:
         time_column = told_by or self.time_column
         if time_column not in types:
             raise RuleError(f"{name} has no column {time_column!r} to tell its days by: {nearest(time_column, types)}")
-        return group_days(session, time_column, types)
+        kind = types[time_column]
+        if kind_of(kind) != "text":
+            return group_days(session, time_column, types)
+        # Engines read more than what is written like this, each something else.
+        readable = matches(trimmed(time_column), TEXTS["timestamp"], session.dialect)
+        day = exp.Case(ifs=[exp.If(this=readable, true=session.day(time_column, kind))])
+        return Grouping(exp.func("COALESCE", day, exp.convert("")), column(VALUE))
 
     def period(self, part: str) -> tuple[dt.datetime, dt.datetime] | None:
         """See `Scope.period`."""
-        if not part:
+        try:
+            start = dt.datetime.combine(dt.date.fromisoformat(part), dt.time(), dt.UTC)
+        except ValueError:  # rows of no day, or of one that Python has not
             return None
-        start = dt.datetime.combine(dt.date.fromisoformat(part), dt.time(), dt.UTC)
-        return start, start + DAY
+        return start, start + min(DAY, LAST - start)
 
     def apart(self, session: Session, name: str, types: Mapping[str, str]) -> Parts:
         """See `Scope.apart`: all days at once, since a table may have thousands."""

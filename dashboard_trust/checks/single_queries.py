@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from sqlglot import exp, parse_one
-from sqlglot.errors import SqlglotError
+from sqlglot import exp
 
 from dashboard_trust.checks.outcomes import PartOutcome
-from dashboard_trust.checks.row_counts import TEXTS, matches
+from dashboard_trust.checks.row_counts import WRITES, parse_single
+from dashboard_trust.checks.texts import is_read_as, trimmed
 from dashboard_trust.checks.values import RuleError, Table
 from dashboard_trust.contracts.table_rules import Freshness, Query
 from dashboard_trust.warehouses.session import column, function
 from dashboard_trust.warehouses.session import table as as_table
 
 ROWS = "dashboard_trust_rows"
-WRITES = (exp.DML, exp.DDL, exp.Command, exp.Into)
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def newest(rule: Freshness, table: Table, now: dt.datetime) -> exp.Expr:
@@ -29,6 +29,7 @@ def newest(rule: Freshness, table: Table, now: dt.datetime) -> exp.Expr:
         RuleError: The column holds no times.
     """
     found = _moment(rule.column, table)
+    # To the microsecond: what was loaded in this second is not from the future.
     known = exp.cast(exp.convert(f"{now.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S.%f}+00"), "TIMESTAMPTZ")
     kind = table.kind(rule.column)
     limit = known if kind in ("text", "timestamptz") else table.literal(rule.column, _plain(now, kind))
@@ -41,15 +42,15 @@ def judge_newest(rule: Freshness, seconds: Any, end: dt.datetime | None, now: dt
     due = min(end, now) if end else now
     if seconds is None:
         return PartOutcome(False, f"no {rule.column} up to now can be read")
-    at = dt.datetime.fromtimestamp(float(seconds), dt.UTC)
-    hours = (due - at) / dt.timedelta(hours=1)
-    if due - at < rule.within:
+    age = (due - EPOCH).total_seconds() - float(seconds)
+    hours = age / 3600
+    if age < rule.within.total_seconds():
         return PartOutcome(True, measured=hours)
     until = "its end" if due == end else "now"
     wanted = rule.within / dt.timedelta(hours=1)
     return PartOutcome(
         False,
-        f"its newest {rule.column} is {at:%Y-%m-%d %H:%M} UTC, {hours:.1f} hours before {until}; "
+        f"its newest {rule.column} is {_told(float(seconds))}, {hours:.1f} hours before {until}; "
         f"less than {wanted:g} hours expected",
         hours,
     )
@@ -65,12 +66,14 @@ def measure_query(rule: Query, table: Table, where: exp.Expr | None) -> PartOutc
     found = table.session.query(_query(rule, table, where))
     if len(found) != 1 or len(found[0]) != 1:
         raise RuleError(f"query {rule.name!r} is to give one number, and gave {len(found)} rows")
-    try:
-        number = Decimal(str(found[0][0]))
-    except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite() or isinstance(found[0][0], bool):
-        raise RuleError(f"query {rule.name!r} is to give one number, and gave {found[0][0]!r}")
+    value = found[0][0]
+    # What it gave instead may be anybody's data.
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        gave = "NULL" if value is None else f"a {type(value).__name__}"
+        raise RuleError(f"query {rule.name!r} is to give one number, and gave {gave}")
+    number = Decimal(str(value))
+    if not number.is_finite():
+        raise RuleError(f"query {rule.name!r} is to give one number, and gave {number}")
     unit = f" {rule.unit}" if rule.unit else ""
     low = rule.min is not None and number < rule.min
     if low or (rule.max is not None and number > rule.max):
@@ -80,30 +83,38 @@ def measure_query(rule: Query, table: Table, where: exp.Expr | None) -> PartOutc
 
 
 def _query(rule: Query, table: Table, where: exp.Expr | None) -> exp.Query:
-    dialect = table.session.dialect
-    try:
-        parsed = parse_one(rule.sql.replace("{table}", ROWS), dialect=dialect)
-    except SqlglotError as error:
-        raise RuleError(f"query {rule.name!r} is not SQL of {dialect}: {rule.sql}") from error
+    parsed = parse_single(rule.sql.replace("{table}", ROWS), table, rule.name)
     if not isinstance(parsed, exp.Query) or parsed.find(*WRITES) is not None:
         raise RuleError(f"query {rule.name!r} is to read, and nothing else: {rule.sql}")
     rows = exp.select("*").from_(as_table(table.name))
-    return parsed.with_(ROWS, as_=rows.where(where) if where is not None else rows)
+    # Before its own common tables, which read these rows.
+    own = parsed.args.pop("with_", None)
+    query = parsed.with_(ROWS, as_=rows.where(where) if where is not None else rows)
+    if own is not None:
+        query.args["with_"].set("recursive", own.args.get("recursive"))
+        for one in own.expressions:
+            query.args["with_"].append("expressions", one)
+    return query
 
 
 def _moment(name: str, table: Table) -> exp.Expr:
     """Return a column's value as a moment; where it is none, or infinite, NULL."""
     kind = table.kind(name)
     if kind == "text":
-        text = exp.Trim(this=column(name))
-        day = exp.func("COALESCE", table.session.day(name, table.types[name]), exp.convert(""))
-        readable = exp.and_(matches(text, TEXTS["timestamp"], table.session.dialect), day.neq(""))
-        return exp.Case(ifs=[exp.If(this=readable, true=exp.TryCast(this=text, to=exp.DataType.build("TIMESTAMPTZ")))])
+        moment = exp.TryCast(this=trimmed(name), to=exp.DataType.build("TIMESTAMPTZ"))
+        return exp.Case(ifs=[exp.If(this=is_read_as(name, "timestamp", table.types[name], table.session), true=moment)])
     if kind not in ("date", "timestamp", "timestamptz"):
         raise RuleError(f"{name!r} is {table.types[name]}, and freshness is asked of times")
     if table.session.dialect == "snowflake":  # it has no infinite ones
         return column(name)
     return exp.Case(ifs=[exp.If(this=function("ISFINITE", column(name)), true=column(name))])
+
+
+def _told(seconds: float) -> str:
+    try:
+        return f"{EPOCH + dt.timedelta(seconds=seconds):%Y-%m-%d %H:%M} UTC"
+    except OverflowError:
+        return "before the year 1"
 
 
 def _plain(now: dt.datetime, kind: str) -> dt.date | dt.datetime:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal, InvalidOperation
+import re
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation, localcontext
 
 from sqlglot import exp
 
 from dashboard_trust.contracts.rules import Value
 from dashboard_trust.errors import InvalidInputError, nearest
-from dashboard_trust.warehouses.column_types import Kind, kind_of
+from dashboard_trust.warehouses.column_types import WHOLE_NUMBERS, Kind, kind_of
 from dashboard_trust.warehouses.session import Session, column
+
+DECIMAL = re.compile(r"(?:decimal|numeric|number)\((\d+), ?(\d+)\)")
+ALIKE = ({"number", "float"}, {"date", "timestamp", "timestamptz"})
+LARGEST = 324
+"""Numbers of more digits than this are none that every engine has."""
 
 
 class RuleError(InvalidInputError):
@@ -32,12 +39,12 @@ class Table:
     def is_missing(self, name: str) -> exp.Expr:
         """Return the condition that a row has no value in a column: NULL, or NaN."""
         missing = column(name).is_(exp.null())
-        return exp.or_(missing, self._is_nan(name)) if self._may_be_nan(name) else missing
+        return exp.or_(missing, self._is_nan(name)) if self.may_be_nan(name) else missing
 
     def value(self, name: str) -> exp.Expr:
         """Return a column's value, NULL where it is missing; text is in the order of its bytes."""
         kind = self.kind(name)
-        if self._may_be_nan(name):
+        if self.may_be_nan(name):
             return exp.Case(ifs=[exp.If(this=exp.not_(self._is_nan(name)), true=column(name))])
         if kind == "text" and self.session.dialect == "postgres":
             return exp.Collate(this=column(name), expression=exp.to_identifier("C", quoted=True))
@@ -54,6 +61,45 @@ class Table:
         except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
             raise RuleError(f"{value!r} is no value of {name!r}, which is {self.types[name]}") from error
 
+    def is_beyond(self, name: str, bound: Value, beyond: type[exp.Binary]) -> exp.Expr:
+        """Return the condition that a column's value is beyond a bound (``<``, ``<=``, ``>`` or ``>=`` it).
+
+        Raises:
+            RuleError: There is no such column, or its values cannot be compared with this.
+        """
+        if self.kind(name) == "text" and not isinstance(bound, str):
+            raise RuleError(f"{bound!r} bounds no text, and {name!r} is {self.types[name]}")
+        literal, digits = self.literal(name, bound), self._digits(name)
+        if digits is not None:
+            # As a number that the column can have: some engines lose digits, or give up, where they have to widen it.
+            rounding = ROUND_CEILING if beyond in (exp.LT, exp.GTE) else ROUND_FLOOR
+            number = _rounded(Decimal(str(bound)), digits[1], rounding)
+            if abs(number) >= Decimal(10) ** digits[0]:
+                always = (number > 0) == (beyond in (exp.LT, exp.LTE))
+                return exp.not_(self.is_missing(name)) if always else exp.false()
+            literal = _number(number)
+        return beyond(this=self.value(name), expression=literal)
+
+    def is_among(self, name: str, values: Iterable[Value]) -> exp.Expr:
+        """Return the condition that a column's value is one of these; those it cannot have are left out.
+
+        Raises:
+            RuleError: There is no such column, or its values cannot be compared with these.
+        """
+        literals, digits = {value: self.literal(name, value) for value in values}, self._digits(name)
+        if digits is not None:
+            literals = {value: literal for value, literal in literals.items() if _is_exact(value, *digits)}
+        return self.value(name).isin(*literals.values()) if literals else exp.false()
+
+    def _digits(self, name: str) -> tuple[int, int] | None:
+        """Return the most digits before the point, and after it, of a column of exact numbers; None: of no bound."""
+        kind = self.types[name].lower()
+        if self.kind(name) != "number" or kind in ("numeric", "decimal"):
+            return None
+        if found := DECIMAL.fullmatch(kind):
+            return int(found[1]) - int(found[2]), int(found[2])
+        return WHOLE_NUMBERS.get(kind, 39), 0
+
     def _literal(self, name: str, kind: Kind, value: Value) -> exp.Expr:
         match kind:
             case "text" if not isinstance(value, dt.date):
@@ -63,16 +109,17 @@ class Table:
             case "number" | "float" if not isinstance(value, bool | dt.date):
                 number = _number(value)
                 # What is no exact number is compared as the column has it: 0.1 is another one with more bits.
-                return exp.cast(number, self._type(name)) if kind == "float" else number
+                return exp.cast(exp.convert(number.sql()), self._type(name)) if kind == "float" else number
             case "date":
                 return exp.cast(exp.convert(_day(value).isoformat()), "DATE")
             case "timestamp" | "timestamptz":
-                moment = f"{_moment(value):%Y-%m-%d %H:%M:%S.%f}"
+                moment = _moment(value).isoformat(" ", "microseconds")  # with all digits of its year
                 zoned = f"{moment}+00" if kind == "timestamptz" else moment
                 return exp.cast(exp.convert(zoned), "TIMESTAMPTZ" if kind == "timestamptz" else "TIMESTAMP")
         raise TypeError(f"a {type(value).__name__} is no {kind}")
 
-    def _may_be_nan(self, name: str) -> bool:
+    def may_be_nan(self, name: str) -> bool:
+        """Return whether a column's type has values that are no number."""
         kind, text = self.kind(name), self.types[name].lower()
         return kind == "float" or (kind == "number" and self.session.dialect == "postgres" and "numeric" in text)
 
@@ -84,6 +131,27 @@ class Table:
         return exp.DataType.build(self.types[name], dialect=self.session.dialect)
 
 
+def compared_by_text(table: Table, key: Sequence[str], other: Table, other_key: Sequence[str]) -> list[bool]:
+    """Return for each column of two keys whether it is compared as text, since only one of the two is that.
+
+    Raises:
+        RuleError: There is no such column, or engines would compare the two differently.
+    """
+    return [_by_text(table, name, other, there) for name, there in zip(key, other_key, strict=True)]
+
+
+def _by_text(table: Table, name: str, other: Table, there: str) -> bool:
+    kinds = {table.kind(name), other.kind(there)}
+    if any(kinds <= alike for alike in ALIKE) or (len(kinds) == 1 and "other" not in kinds):
+        return False
+    if "text" in kinds and not kinds & {"float", "other"}:
+        return True
+    here = f"{name!r} of {table.title} is {table.types[name]}"
+    if kinds == {"other"} and table.types[name] == other.types[there]:
+        return False
+    raise RuleError(f"{here}, and {there!r} of {other.title} is {other.types[there]}: those cannot be compared")
+
+
 def _text(value: Value) -> str:
     if "\0" in (text := f"{value:f}" if isinstance(value, Decimal) else str(value)):
         raise ValueError("NUL is in no text")
@@ -92,9 +160,19 @@ def _text(value: Value) -> str:
 
 def _number(value: Value) -> exp.Expr:
     number = Decimal(str(value))
-    if not number.is_finite() or abs(number.adjusted()) > 300:
+    if not number.is_finite() or abs(number.adjusted()) > LARGEST:
         raise ValueError("not a number that every engine has")
     return exp.Neg(this=exp.Literal.number(f"{-number:f}")) if number < 0 else exp.Literal.number(f"{number:f}")
+
+
+def _rounded(number: Decimal, after: int, rounding: str) -> Decimal:
+    with localcontext(prec=3 * LARGEST):
+        return number.quantize(Decimal(1).scaleb(-after), rounding)
+
+
+def _is_exact(value: Value, before: int, after: int) -> bool:
+    number = Decimal(str(value))
+    return number == _rounded(number, after, ROUND_FLOOR) and abs(number) < Decimal(10) ** before
 
 
 def _day(value: Value) -> dt.date:

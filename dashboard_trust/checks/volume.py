@@ -114,31 +114,42 @@ def judge_anomaly(rule: VolumeAnomaly, rows: int, start: dt.datetime | None, his
         TooLittleHistoryError: Too few partitions were accepted before.
     """
     known = _same_weekday(start, history, rule.weeks)
-    alike = "such days"
     if len(known) < rule.least:
-        known, alike = _recent(start, history, rule.weeks), "days"
-    if len(known) < rule.least:
-        raise TooLittleHistoryError(_told(known, rule.least, rule.weeks))
-    middle = median(known)
-    spread = max(ROBUST * median(abs(rows - middle) for rows in known), LEAST_SPREAD * middle, 1.0)
-    if abs(rows - middle) <= rule.sensitivity * spread:
+        recent = _recent(start, history, rule.weeks)
+        low, high = _usual(recent, rule.sensitivity)
+        if len(recent) < rule.least or not low <= rows <= high:
+            # Other weekdays speak for a partition, never against it: a first Sunday is no anomaly.
+            raise TooLittleHistoryError(_told(known, rule.least, rule.weeks))
         return ""
-    low, high = max(middle - rule.sensitivity * spread, 0), middle + rule.sensitivity * spread
-    return f"{rows} rows, {low:,.0f} to {high:,.0f} expected by {len(known)} {alike} before it"
+    low, high = _usual(known, rule.sensitivity)
+    if low <= rows <= high:
+        return ""
+    return f"{rows} rows, {max(low, 0):,.0f} to {high:,.0f} expected by {len(known)} such days before it"
+
+
+def _usual(known: Sequence[int], sensitivity: float) -> tuple[float, float]:
+    """Return the bounds of what is usual beside these volumes."""
+    middle = median(known or [0])
+    spread = max(ROBUST * median(abs(rows - middle) for rows in known or [0]), LEAST_SPREAD * middle, 1.0)
+    return middle - sensitivity * spread, middle + sensitivity * spread
 
 
 def _same_weekday(start: dt.datetime | None, history: History, weeks: int) -> Sequence[int]:
     if start is None:
         return []
-    before = [start - dt.timedelta(weeks=n) for n in range(1, weeks + 1)]
+    before = [_earlier(start, n) for n in range(1, weeks + 1)]
     return [history[moment] for moment in before if moment in history]
 
 
 def _recent(start: dt.datetime | None, history: History, weeks: int) -> Sequence[int]:
     if start is None:
         return []
-    oldest = start - dt.timedelta(weeks=weeks)
+    oldest = _earlier(start, weeks)
     return [rows for moment, rows in history.items() if oldest <= moment < start]
+
+
+def _earlier(start: dt.datetime, weeks: int) -> dt.datetime:
+    return start - min(dt.timedelta(weeks=weeks), start - dt.datetime.min)
 
 
 def _told(known: Sequence[int], wanted: int, weeks: int) -> str:

@@ -89,7 +89,7 @@ class RowRule(Rule):
         """Return whether so many of so many rows may break it."""
         if self.allowed_percent is None:
             return bad <= self.allowed_rows
-        return bad == 0 or bad * 100 <= Decimal(repr(self.allowed_percent)) * rows
+        return bad == 0 or bad * 100 <= Decimal(str(self.allowed_percent)) * rows
 
 
 def as_check_name(text: str) -> str:

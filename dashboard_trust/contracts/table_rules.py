@@ -60,7 +60,7 @@ class VolumeAnomaly(Rule):
         sensitivity: How far from their median is too far, in robust standard deviations (1.4826 x the median
             absolute deviation, at least 5 % of the median).
         weeks: How many weeks it learns from.
-        least: With fewer partitions of that weekday than this, all weekdays are taken; with fewer of these too,
+        least: With fewer partitions of that weekday than this, one that is usual among all weekdays passes; of another,
             ``too_little`` says whether it holds or passes.
     """
 
@@ -197,6 +197,8 @@ class Reconciliation(Rule):
             raise ContractError(f"reconciliation: {len(self.key)} columns cannot meet {len(self.other_key)} there")
         if not (self.tolerance.is_finite() and self.tolerance >= 0):
             raise ContractError(f"the tolerance is {self.tolerance}: an amount from 0")
+        if self.allowed_keys and not self.key:
+            raise ContractError("reconciliation: allowed_keys needs a key, of which so many may differ")
         if self.allowed_keys < 0:
             raise ContractError(f"allowed_keys is {self.allowed_keys}: a number of keys from 0")
 
@@ -262,13 +264,17 @@ class TableRules:
     @property
     def name(self) -> str:
         """The table, as ``schema.name``."""
-        return self.table or ".".join(f'"{part}"' for part in self.asset.split("/")[-2:])
+        return self.table or ".".join(_quoted(part) for part in self.asset.split("/")[-2:])
 
     def owner_of(self, rule: Rule, *, errored: bool = False) -> str:
         """Return who acts when a rule fails, or could not be looked at; "" is the asset's own owner."""
         if errored:
             return self.owners.get("errored", "")
         return rule.owner or self.owners.get(rule.failure_class, "")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _refuse_too_little(word: str) -> None:

@@ -11,6 +11,9 @@ import pytest
 from dashboard_trust.checks.evaluate import Known, check_table
 from dashboard_trust.checks.scopes import Days
 from dashboard_trust.contracts.table_rules import Reconciliation, TableRules
+from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
+from dashboard_trust.warehouses.postgres import PostgresWarehouse
+from dashboard_trust.warehouses.session import drop_table
 
 DAY, NEXT = dt.date(2026, 1, 1), dt.date(2026, 1, 2)
 
@@ -25,6 +28,19 @@ def rows(*given):
 
 def row(day, number, amount):
     return (day, number, Decimal(amount) if amount is not None else None)
+
+
+@pytest.fixture
+def duckdb_warehouse(tmp_path):
+    return DuckDBWarehouse(tmp_path / "warehouse.duckdb")
+
+
+@pytest.fixture
+def postgres_warehouse(postgres_uri):
+    warehouse = PostgresWarehouse(postgres_uri)
+    with warehouse.session("test") as session:
+        session.query(drop_table("shop.orders"))
+    return warehouse
 
 
 @pytest.fixture

@@ -1,0 +1,56 @@
+"""What texts look like that are read as values of other types: the same ones on every engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from dashboard_trust.warehouses.session import Session, column, function
+
+DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
+# What all engines read: a day that is one of our calendar's, and perhaps a time with or without an offset.
+YEAR = "(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
+DAY = f"{YEAR}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?( UTC|Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?"
+TEXTS: Mapping[str, str] = {
+    "integer": "^[-+]?[0-9]+$",
+    "number": "^[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]+)?$",
+    "boolean": "^(true|false|True|False|TRUE|FALSE)$",
+    "date": f"^{DAY}$",
+    "timestamp": f"^{DAY}([T ]{CLOCK})?$",
+    # What can be added up without loss: no more digits than a sum of millions of them has room for.
+    "amount": "^[-+]?([0-9]{1,18}([.][0-9]*)?|[.][0-9]+)([eE][-+]?0?[0-9])?$",
+}
+"""What a text looks like that is read as a value of a type."""
+
+
+def is_read_as(name: str, kind: str, column_type: str, session: Session) -> exp.Expr:
+    """Return the condition that a column's value, without spaces around it, is written as one of this type."""
+    decimal = DECIMAL.fullmatch(kind)
+    regex = _decimal(int(decimal[1]), int(decimal[2])) if decimal else TEXTS[kind]
+    written = matches(trimmed(name), regex, session.dialect)
+    if kind not in ("date", "timestamp"):
+        return written
+    # The engine knows how many days a month has.
+    return exp.and_(written, exp.func("COALESCE", session.day(name, column_type), exp.convert("")).neq(""))
+
+
+def matches(text: exp.Expr, regex: str, dialect: str) -> exp.Expr:
+    """Return the condition that a portable regular expression is found in a text."""
+    if dialect == "snowflake":  # its own comparison is of the whole text
+        return function("REGEXP_INSTR", text, exp.Literal.string(regex)) > 0
+    return exp.RegexpLike(this=text, expression=exp.Literal.string(regex))
+
+
+def trimmed(name: str, characters: str = " ") -> exp.Expr:
+    """Return a column's value as text, without these characters around it; by itself an engine trims its own ones."""
+    return exp.Trim(this=exp.cast(column(name), "TEXT"), expression=exp.Literal.string(characters))
+
+
+def _decimal(digits: int, after: int) -> str:
+    """Return what texts look like that are such a decimal without loss: more digits after the point are zeros."""
+    before = f"0*[0-9]{{1,{digits - after}}}" if digits > after else "0+"
+    rest, short = (f"[0-9]{{0,{after}}}0*", f"[0-9]{{1,{after}}}0*") if after else ("0*", "0+")
+    return f"^[-+]?({before}([.]{rest})?|[.]{short})$"
