@@ -36,14 +36,14 @@ class RuleOutcome:
 
     @property
     def passed(self) -> bool:
-        """Whether it was looked at somewhere, and holds wherever it was."""
-        return not self.error and bool(self.parts) and all(part.passed for part in self.parts.values())
+        """Whether it was looked at, and holds everywhere."""
+        return not self.error and all(part.passed for part in self.parts.values())
 
     @property
     def reason(self) -> str:
         """What is wrong, with the newest three parts of which it is."""
-        if self.error or not self.parts:
-            return self.error or "there was nothing to look at"
+        if self.error:
+            return self.error
         wrong = [_told(part, outcome) for part, outcome in sorted(self.parts.items()) if not outcome.passed]
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         return "; ".join(wrong[-3:]) + more or self.note

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -64,21 +64,25 @@ def compare(
     query = exp.select(column(PART), *totals, differ).from_(by_key.subquery("by_key")).group_by(column(PART))
     found = {str(part): _difference(values) for part, *values in table.session.query(query)}
     there_too = count_groups(table.session, as_table(rule.table), other_grouping, [exp.Count(this=exp.Star())])
-    comparable = comparable_parts(scope, parts, there_too, found)
+    comparable = comparable_parts(rule, scope, parts, there_too)
     return {part: judge_difference(rule, table.title, found.get(part)) for part in comparable}
 
 
-def comparable_parts(
-    scope: Scope, parts: Iterable[str], there_too: Collection[str], found: Mapping[str, Difference]
-) -> list[str]:
-    """Return the parts to judge: of tables in parts, those that the other one has too."""
+def comparable_parts(rule: Reconciliation, scope: Scope, parts: Iterable[str], there_too: Collection[str]) -> list[str]:
+    """Return the parts to judge: of tables in parts, those that the other one has too.
+
+    Raises:
+        RuleError: It has none of them.
+    """
     here = set(parts)
     if list(scope.names) == [""]:  # the whole of it
-        return sorted(here | found.keys())
+        return [""]
     comparable = here & set(there_too)
     if isinstance(scope, Days) and (days := [part for part in here if part]):
         # A day that only the other one has is a hole here, but for those before and after all of ours.
         comparable |= {part for part in there_too if min(days) < part < max(days)}
+    if here and not comparable:
+        raise RuleError(f"{rule.table} has no rows of {', '.join(sorted(here)[-3:])} to compare with")
     return sorted(comparable)
 
 

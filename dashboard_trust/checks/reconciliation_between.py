@@ -63,7 +63,7 @@ def compare_between(  # noqa: PLR0913, PLR0917  # as `compare`, and where the ot
     )
     found = _compare(rule, *sides)
     there_too = count_groups(elsewhere, as_table(rule.table), other_grouping, [exp.Count(this=exp.Star())])
-    comparable = comparable_parts(scope, parts, there_too, found)
+    comparable = comparable_parts(rule, scope, parts, there_too)
     return {part: judge_difference(rule, table.title, found.get(part)) for part in comparable}
 
 

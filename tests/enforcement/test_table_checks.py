@@ -258,8 +258,9 @@ def test_two_tables_that_differ_hold_the_day_they_differ_on(shop, warehouse):
 
     assert orders.findings(D1) == {}
     assert "1 keys differ" in orders.findings(D2)["payments"].reason
-    # What is missing over there is found there.
-    assert outcomes(orders.findings(D3)) == {"payments": "not_run"}
+    # What is missing over there is found there; here it is not known.
+    assert set(outcomes(orders.findings(D3))) == {"payments"}
+    assert "failed" not in outcomes(orders.findings(D3)).values()
 
 
 @pytest.mark.parametrize(
