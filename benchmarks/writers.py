@@ -83,6 +83,8 @@ def write_slices(folder: Path, uri: str) -> Callable[[int], int]:
     import pyarrow as pa
 
     from dashboard_trust.checks.audit import Audit
+    from dashboard_trust.contracts.row_rules import NotNull, Unique
+    from dashboard_trust.contracts.table_rules import RowCount, TableRules
     from dashboard_trust.errors import WriteRefusedError
     from dashboard_trust.warehouses.rejected import keep_rejected
     from dashboard_trust.warehouses.replace import Slice, draw_ticket, replace_slice
@@ -92,7 +94,8 @@ def write_slices(folder: Path, uri: str) -> Callable[[int], int]:
         warehouse, day = open_warehouse(folder, uri), day_of(number)
         what = Slice("raw.events", {day: column("day").eq(day)})
         most = ROWS - 1 if is_refused(number) else None
-        audit = Audit(not_null=("number",), unique=(("number",),), max_rows=most)
+        rules = (NotNull("number"), Unique(("number",)), RowCount(max=most))
+        audit = Audit(TableRules("raw/events", rules, "raw.events"))
         ticket = draw_ticket(warehouse, what, f"write{number}", f"writer {os.getpid()}")
         data = pa.table(make_rows(number, day, ROWS))
         try:

@@ -80,13 +80,16 @@ def write_ours(path: Path, data: Any) -> None:
     from sqlglot import exp
 
     from dashboard_trust.checks.audit import Audit
+    from dashboard_trust.contracts.row_rules import Condition, NotNull
+    from dashboard_trust.contracts.table_rules import RowCount, TableRules
     from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
     from dashboard_trust.warehouses.replace import Slice, draw_ticket, replace_slice
     from dashboard_trust.warehouses.session import column
 
     warehouse = DuckDBWarehouse(path)
     what = Slice("raw.events", {DAY: column("day").eq(exp.cast(exp.convert(f"{DAY} 00:00:00"), "TIMESTAMP"))})
-    audit = Audit(not_null=("id",), min_rows=1, conditions={"amount_is_positive": "amount >= 0"})
+    rules = (NotNull("id"), RowCount(min=1), Condition("amount >= 0", name="amount_is_positive"))
+    audit = Audit(TableRules("raw/events", rules, "raw.events"))
     replace_slice(warehouse, draw_ticket(warehouse, what, "a write", "the benchmark"), data, audit)
 
 

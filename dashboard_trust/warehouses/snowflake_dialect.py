@@ -34,9 +34,6 @@ def rewrite(statement: exp.Expr, place: Callable[[exp.Table], tuple[str, str]]) 
                 schema, name = place(node)
                 node.set("db", exp.to_identifier(schema, quoted=True))
                 node.set("this", exp.to_identifier(name, quoted=True))
-            case exp.Anonymous() if node.name.upper() == "ROW":
-                # NULL is a value there, and a row is none of its types.
-                return function("ARRAY_CONSTRUCT", *(function("TO_VARIANT", value) for value in node.expressions))
             case exp.Cast(this=exp.Cast() as moment) if _is(node, "DATE") and _is(moment, "TIMESTAMPTZ"):
                 # Its own cast takes the day at the moment's offset.
                 return exp.cast(fill(IN_UTC, "snowflake", given=moment), "DATE")

@@ -11,7 +11,7 @@ from dashboard_trust.enforcement.slices import PARTITION_EXPR
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-04")
 FIRST, SECOND = "2026-01-01", "2026-01-02"
-RULES = {"unique": ["id"], "conditions": {"positive": "amount > 0"}}
+RULES = [{"unique": "id"}, {"condition": {"name": "positive", "sql": "amount > 0"}}]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_refused_partition_stands_as_it_did_and_its_rows_are_kept_aside(write,
     refused = write([(FIRST, 1, 5), (FIRST, 1, -5)])
 
     assert not refused.success
-    for reason in ("unique_id: 1 of 2 rows repeat another's", "positive: 1 of 2 rows do not satisfy it"):
+    for reason in ("2 of 2 rows share their id with another", "1 of 2 rows do not satisfy it"):
         assert reason in message(refused)
     assert [row["id"] for row in stands(warehouse, "shop.orders")] == [1]
     with warehouse.session("looking") as session:

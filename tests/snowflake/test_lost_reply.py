@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 
 from dashboard_trust.checks.audit import Audit
+from dashboard_trust.contracts.table_rules import RowCount, TableRules
 from dashboard_trust.errors import CommitUnknownError, WarehouseError, WriteRefusedError
 from dashboard_trust.warehouses.replace import Slice, draw_ticket
 from dashboard_trust.warehouses.snowflake import SnowflakeWarehouse
@@ -167,7 +168,7 @@ def test_a_write_turned_away_whose_rollback_never_arrived_is_not_committed_by_wh
     wire.lose = "ROLLBACK"
 
     with pytest.raises(WriteRefusedError, match="at most 1 expected"):
-        write(over_wire, NAME, NEW, ticket=ticket, audit=Audit(max_rows=1))
+        write(over_wire, NAME, NEW, ticket=ticket, audit=Audit(TableRules(NAME, (RowCount(max=1),))))
 
     assert len(wire.lost) > 0
     assert stands(warehouse, NAME) == OLD.to_pylist()

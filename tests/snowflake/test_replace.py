@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 
 from dashboard_trust.checks.audit import Audit, AuditFailedError
+from dashboard_trust.contracts.row_rules import NotNull, Unique
+from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.errors import WarehouseError, WriteRefusedError
 from dashboard_trust.warehouses.fingerprints import fingerprint
 from dashboard_trust.warehouses.replace import Slice, draw_ticket
@@ -63,20 +65,24 @@ def test_the_second_of_two_writers_changes_nothing(written, write, stands):
     assert stands(written, NAME) == before
 
 
+def audit(*rules):
+    return Audit(TableRules(NAME, rules))
+
+
 @pytest.mark.parametrize(
-    ("data", "audit", "message"),
+    ("data", "audited", "message"),
     [
-        (orders(("a", 10), ("a", None)), Audit(not_null=("amount",)), "not_null_amount: 1 of 2 rows have none"),
-        (orders(("a", 10), ("a", 10)), Audit(unique=(("day", "amount"),)), "1 of 2 rows repeat"),
-        (orders(("a", 10), ("c", 10)), Audit(), "1 of 2 rows are not of these partitions"),
-        (orders(), Audit(), "would have none; nothing was written"),
-        (pa.table({"day": ["a"], "amount": ["x"]}), Audit(), r"amount is TEXT instead of NUMBER\(19,0\)"),
-        (pa.table({"day": ["a"]}), Audit(), "amount is missing"),
+        (orders(("a", 10), ("a", None)), audit(NotNull("amount")), "not_null_amount: a: 1 of 2 rows have no amount"),
+        (orders(("a", 10), ("a", 10)), audit(Unique(("day", "amount"))), "2 of 2 rows share their day, amount"),
+        (orders(("a", 10), ("c", 10)), audit(), "1 of 2 rows are not of these partitions"),
+        (orders(), audit(), "would have none; nothing was written"),
+        (pa.table({"day": ["a"], "amount": ["x"]}), audit(), r"amount is TEXT instead of NUMBER\(19,0\)"),
+        (pa.table({"day": ["a"]}), audit(), "amount is missing"),
     ],
 )
-def test_what_is_refused_leaves_the_old_rows(written, write, stands, data, audit, message):
+def test_what_is_refused_leaves_the_old_rows(written, write, stands, data, audited, message):
     with pytest.raises(WriteRefusedError, match=message):
-        write(written, NAME, data, "a", by="second", audit=audit)
+        write(written, NAME, data, "a", by="second", audit=audited)
 
     assert stands(written, NAME) == OLD.to_pylist()
     write(written, NAME, NEW, "a", by="third")
@@ -95,7 +101,7 @@ def test_no_rows_are_written_where_that_is_meant_and_a_new_column_where_it_is_ac
 
 def test_nothing_is_left_staged(written, write, do):
     with pytest.raises(AuditFailedError):
-        write(written, NAME, orders(("a", None)), "a", by="second", audit=Audit(not_null=("amount",)))
+        write(written, NAME, orders(("a", None)), "a", by="second", audit=audit(NotNull("amount")))
 
     with written.session("looking") as session:
         assert do(session, f"SELECT 1 FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = '{SCHEMA}'") == []

@@ -9,7 +9,20 @@ import pyarrow as pa
 import pytest
 from sqlglot import exp, parse_one
 
-from dashboard_trust.checks.audit import Audit
+from dashboard_trust.checks.evaluate import Known, check_table
+from dashboard_trust.contracts.row_rules import (
+    AcceptedValues,
+    Condition,
+    Fits,
+    Length,
+    Monotonic,
+    NotNull,
+    Pattern,
+    Range,
+    References,
+    Unique,
+)
+from dashboard_trust.contracts.table_rules import Freshness, Query, Reconciliation, TableRules
 from dashboard_trust.errors import InvalidInputError, WarehouseError, WriteRefusedError
 from dashboard_trust.warehouses import snowflake_loading
 from dashboard_trust.warehouses.days import DayColumns, DayRecord, count_days
@@ -388,14 +401,57 @@ def test_a_moment_is_of_the_partition_of_its_utc_day(session, do):
     assert count_parts(session, "raw.at", days, [exp.Count(this=exp.Star())]) == {"2026-01-02": [1]}
 
 
-def test_rows_that_repeat_another_are_counted_missing_values_too(session):
-    data = pa.table({"a": [1, 1, None, None], "b": ["x", "x", "y", "y"], "c": ["x", None, "x", None]})
-    session.create("raw.repeated", data.schema)
-    session.append("raw.repeated", data)
-    audit = Audit(unique=(("a", "b"), ("b", "c"), ("a",)))
-
-    (counted,) = session.query(
-        exp.select(*audit.measures(session.columns("raw.repeated") or {}, session.dialect)).from_(table("raw.repeated"))
+def test_every_rule_is_looked_at(session):
+    data = pa.table(
+        {
+            "a": pa.array([1, 1, None, None], pa.int64()),
+            "b": ["x", "x", "y", "y"],
+            "f": [0.5, float("nan"), None, 2.5],
+            "t": ["1.50", "1.005", "", None],
+            "at": [dt.datetime(2026, 1, 1, hour, tzinfo=dt.UTC) for hour in range(4)],
+        }
     )
+    session.create("raw.ruled", data.schema)
+    session.append("raw.ruled", session.stage(data))
+    rules = (
+        Unique(("a",)),
+        Unique(("a", "b")),
+        NotNull("f"),
+        Range("f", min=0, below=2),
+        Pattern("b", "^[x]$"),
+        Length("b", min=1, max=1),
+        AcceptedValues("b", ("x",)),
+        Fits("t", "decimal(5, 2)"),
+        Monotonic("a", "at"),
+        References(("a",), "raw.ruled"),
+        Condition("a = 1", name="one"),
+        Query("SELECT COUNT(*) FROM {table}", name="rows", min=Decimal(5)),
+        Freshness("at", dt.timedelta(hours=1)),
+        Reconciliation("raw.ruled", ("b",), "a", name="same"),
+    )
+    known = Known(now=dt.datetime(2026, 1, 1, 3, 30, tzinfo=dt.UTC))
+    report = check_table(session, TableRules("raw/ruled", rules, "raw.ruled"), None, known)
 
-    assert [int(count) for count in counted] == [4, 2, 0, 2]
+    assert {found.rule.check: found.error for found in report.outcomes if found.error} == {}
+    assert {found.rule.check: found.parts[""].measured for found in report.outcomes if not found.passed} == {
+        "unique_a": 2,
+        "unique_a_b": 4,
+        "not_null_f": 2,
+        "range_f": 1,
+        "pattern_b": 2,
+        "accepted_values_b": 2,
+        "fits_t": 2,
+        "one": 2,
+        "rows": 4,
+    }
+
+
+def test_rules_are_looked_at_by_day(session):
+    at = [dt.datetime(2026, 1, day, tzinfo=dt.UTC) for day in (1, 1, 2)]
+    data = pa.table({"id": pa.array([1, 2, 2], pa.int64()), "at": at})
+    session.create("raw.daily", data.schema)
+    session.append("raw.daily", session.stage(data))
+    report = check_table(session, TableRules("raw/daily", (Unique(("id",)),), "raw.daily", time_column="at"))
+    found = {outcome.rule.check: outcome for outcome in report.outcomes}
+
+    assert {part: one.measured for part, one in found["unique_id"].parts.items()} == {"2026-01-01": 1, "2026-01-02": 1}
