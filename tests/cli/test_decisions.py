@@ -77,6 +77,8 @@ def test_a_waived_finding_no_longer_holds_and_is_shown_with_who_and_why(status, 
         (("waive", "pay@2026-11-03:row_conut", "--reason", "x", "--until", TOMORROW), "row_count"),
         (("waive", "pay@2026-11-03:row_count", "--reason", "x", "--until", "2001-01-01"), "is past"),
         (("waive", "pay@2026-11-03:row_count", "--reason", "x", "--until", "soon"), "'soon'"),
+        (("accept", "pay@2026-11-03:row_count", "--reason", "x"), "is not about the columns of a table"),
+        (("accept", "pay@2026-11-03:columns", "--reason", "x"), "Nothing is held by"),
     ],
 )
 def test_what_cannot_be_meant_is_said_in_one_line_and_changes_nothing(status, capfd, arguments, said):
