@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from dashboard_trust.checks.outcomes import PartOutcome
@@ -32,6 +32,7 @@ class Volumes:
         sound: Those in which every other rule that holds is satisfied.
         history: What was accepted before, of parts that are not among these.
         waived: Those that a person accepted as they are.
+        refused: When those began that were no usual ones beside the accepted ones before them.
     """
 
     rows: Mapping[str, int]
@@ -39,6 +40,7 @@ class Volumes:
     sound: Set[str]
     history: History = field(default_factory=dict)
     waived: Set[str] = frozenset()
+    refused: Set[dt.datetime] = frozenset()
 
 
 def judge_volumes(
@@ -51,13 +53,16 @@ def judge_volumes(
     """
     found: dict[str, dict[str, PartOutcome]] = {rule.check: {} for rule in rules}
     known, accepted = dict(volumes.history), dict[str, int]()
+    refused = {rule.check: set(volumes.refused) for rule in rules}
     for part in sorted(volumes.rows, key=lambda part: (volumes.starts.get(part, dt.datetime.max), part)):
         rows, start = volumes.rows[part], volumes.starts.get(part)
         usual = True
         for rule in rules:
-            outcome, learns = _judge(rule, rows, start, known)
+            outcome, learns = _judge(rule, rows, start, known, refused[rule.check])
             found[rule.check][part] = outcome
             usual = usual and learns
+            if start is not None and not learns and part not in volumes.waived and not _is_out_of_bounds(rule, rows):
+                refused[rule.check].add(start)
         if part in volumes.waived or (usual and part in volumes.sound):
             accepted[part] = rows
             if start is not None:
@@ -67,21 +72,31 @@ def judge_volumes(
 
 def judge_empty(rule: RowCount) -> PartOutcome:
     """Judge a table without any row."""
-    return _judge(RowCount(min=rule.min), 0, None, {})[0]
+    return _judge(RowCount(min=rule.min), 0, None, {}, frozenset())[0]
 
 
 def _judge(
-    rule: RowCount | VolumeAnomaly, rows: int, start: dt.datetime | None, history: History
+    rule: RowCount | VolumeAnomaly, rows: int, start: dt.datetime | None, history: History, refused: Set[dt.datetime]
 ) -> tuple[PartOutcome, bool]:
     """Return what a rule finds, and whether it has nothing against learning from it."""
     judge = judge_row_count if isinstance(rule, RowCount) else judge_anomaly
     try:
         reason = judge(rule, rows, start, history)  # type: ignore[arg-type]
     except TooLittleHistoryError as error:
+        if start is not None and any(moment in refused for moment in _such_days(start, rule.weeks)):
+            # A new level is not accepted by outlasting the old one.
+            return PartOutcome(
+                False, f"{rows} rows, and such days before it wait for somebody to accept them", rows
+            ), False
         holds = rule.too_little == "hold"
         told = f"{error}; it holds as too_little says" if holds else f"{error}; it passes as too_little says"
         return PartOutcome(not holds, told, rows), True
     return PartOutcome(not reason, reason, rows), not reason
+
+
+def _is_out_of_bounds(rule: RowCount | VolumeAnomaly, rows: int) -> bool:
+    """Return whether so many rows are wrong whatever was before."""
+    return isinstance(rule, RowCount) and bool(judge_row_count(replace(rule, of_median=None), rows, None, {}))
 
 
 def judge_row_count(rule: RowCount, rows: int, start: dt.datetime | None, history: History) -> str:
@@ -137,8 +152,11 @@ def _usual(known: Sequence[int], sensitivity: float) -> tuple[float, float]:
 def _same_weekday(start: dt.datetime | None, history: History, weeks: int) -> Sequence[int]:
     if start is None:
         return []
-    before = [_earlier(start, n) for n in range(1, weeks + 1)]
-    return [history[moment] for moment in before if moment in history]
+    return [history[moment] for moment in _such_days(start, weeks) if moment in history]
+
+
+def _such_days(start: dt.datetime, weeks: int) -> Sequence[dt.datetime]:
+    return [_earlier(start, n) for n in range(1, weeks + 1)]
 
 
 def _recent(start: dt.datetime | None, history: History, weeks: int) -> Sequence[int]:
