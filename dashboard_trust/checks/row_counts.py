@@ -29,9 +29,9 @@ def count_bad(rule: RowRule, table: Table) -> exp.Expr:
         RuleError: It cannot be asked of this table.
     """
     if isinstance(rule, Condition):
-        # Counted as it is: behind NOT or COALESCE, some engines take a number for a condition.
+        # Counted as it is: behind NOT or COALESCE, some engines take a number for a condition. Of NULLs it counts NULL.
         satisfied = exp.CountIf(this=exp.paren(parse_condition(rule.sql, table, rule.check)))
-        return exp.Sub(this=exp.Count(this=exp.Star()), expression=satisfied)
+        return exp.Sub(this=exp.Count(this=exp.Star()), expression=exp.func("COALESCE", satisfied, exp.convert(0)))
     return exp.CountIf(this=BAD[type(rule)](rule, table))
 
 

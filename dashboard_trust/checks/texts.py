@@ -27,7 +27,7 @@ TEXTS: Mapping[str, str] = {
 
 
 def is_read_as(name: str, kind: str, column_type: str, session: Session) -> exp.Expr:
-    """Return the condition that a column's value is written as one of this type; spaces around a number are none of it."""
+    """Return the condition that a column's value is written as one of this type; a number may have spaces around it."""
     decimal = DECIMAL.fullmatch(kind)
     regex = _decimal(int(decimal[1]), int(decimal[2])) if decimal else TEXTS[kind]
     if kind not in ("date", "timestamp"):

@@ -13,7 +13,9 @@ from dashboard_trust.contracts.table_rules import RowCount, VolumeAnomaly
 History = Mapping[dt.datetime, int]
 """Rows of the accepted partitions, by their start in their own time (naive)."""
 
-TOO_LITTLE = "too little history"
+TOO_LITTLE, SUCH_DAYS = "too little history", "such days"
+"""Words by which it is known again why a volume was held."""
+
 ROBUST = 1.4826  # makes the median absolute deviation of normal values their standard deviation
 LEAST_SPREAD = 0.05  # of the median: where all weeks are alike, a row more is no anomaly
 
@@ -86,7 +88,7 @@ def _judge(
         if start is not None and any(moment in refused for moment in _such_days(start, rule.weeks)):
             # A new level is not accepted by outlasting the old one.
             return PartOutcome(
-                False, f"{rows} rows, and such days before it wait for somebody to accept them", rows
+                False, f"{rows} rows, and {SUCH_DAYS} before it wait for somebody to accept them", rows
             ), False
         holds = rule.too_little == "hold"
         told = f"{error}; it holds as too_little says" if holds else f"{error}; it passes as too_little says"
@@ -119,7 +121,7 @@ def judge_row_count(rule: RowCount, rows: int, start: dt.datetime | None, histor
     low, high = (share * middle for share in rule.of_median)
     if low <= rows <= high:
         return ""
-    return f"{rows} rows, {low:,.0f} to {high:,.0f} expected by the median ({middle:,.0f}) of {len(known)} such days"
+    return f"{rows} rows, {low:,.0f} to {high:,.0f} expected by the median ({middle:,.0f}) of {len(known)} {SUCH_DAYS}"
 
 
 def judge_anomaly(rule: VolumeAnomaly, rows: int, start: dt.datetime | None, history: History) -> str:
@@ -139,7 +141,7 @@ def judge_anomaly(rule: VolumeAnomaly, rows: int, start: dt.datetime | None, his
     low, high = _usual(known, rule.sensitivity)
     if low <= rows <= high:
         return ""
-    return f"{rows} rows, {max(low, 0):,.0f} to {high:,.0f} expected by {len(known)} such days before it"
+    return f"{rows} rows, {max(low, 0):,.0f} to {high:,.0f} expected by {len(known)} {SUCH_DAYS} before it"
 
 
 def _usual(known: Sequence[int], sensitivity: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import dagster as dg
 from sqlglot import exp
 
 from dashboard_trust.checks.evaluate import Known
-from dashboard_trust.checks.volume import TOO_LITTLE
+from dashboard_trust.checks.volume import SUCH_DAYS, TOO_LITTLE
 from dashboard_trust.contracts.model import DashboardContract, Promise, Requirement
 from dashboard_trust.contracts.table_rules import RowCount, TableRules, VolumeAnomaly
 from dashboard_trust.enforcement.slices import partition_slice
@@ -46,7 +46,9 @@ def read_known(
     evidence = read_evidence(instance, list(promises.values()), now)
     waived = _waived(evidence, rules.asset, names)
     believed = [key for key in before if key in waived or _is_accepted(promises[key], evidence, names)]
-    return Known(now, _rows(session, spec, rules, {key: before[key] for key in believed}), waived)
+    history = _rows(session, spec, rules, {key: before[key] for key in believed})
+    refused = {before[key] for key in before if key not in waived and _is_refused(promises[key], evidence, names)}
+    return Known(now, history, waived, refused)
 
 
 def _before(partitions: dg.PartitionsDefinition | None, keys: Sequence[str], weeks: int) -> dict[str, dt.datetime]:
@@ -74,6 +76,15 @@ def _is_accepted(promise: Promise, evidence: Evidence, volume: Set[str]) -> bool
     return all(
         finding.outcome is Outcome.WAIVED or (finding.check in volume and TOO_LITTLE in finding.reason)
         for finding in held
+    )
+
+
+def _is_refused(promise: Promise, evidence: Evidence, volume: Set[str]) -> bool:
+    """Whether a partition's volume is held as no usual one."""
+    findings = judge(promise, evidence).findings
+    return any(
+        finding.outcome is Outcome.FAILED and finding.check in volume and SUCH_DAYS in finding.reason
+        for finding in findings
     )
 
 

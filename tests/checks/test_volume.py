@@ -276,3 +276,32 @@ def test_no_rows_are_judged_without_a_history():
 def test_what_nothing_can_be_learned_by_is_refused(said):
     with pytest.raises(ContractError):
         VolumeAnomaly(**said)
+
+
+@pytest.mark.parametrize("too_little", ["hold", "pass"])
+@pytest.mark.parametrize("rule", [VolumeAnomaly(least=2, weeks=2), RowCount(of_median=(0.5, 2.0), weeks=2)])
+def test_a_new_level_is_not_accepted_by_outlasting_the_old_one(rule, too_little):
+    """Weeks that wait for somebody are no history, and no lack of it either."""
+    rule = replace(rule, too_little=too_little)
+    found, accepted = judged(rule, volumes_of([100] * 28 + [300] * 70))
+
+    assert not any(outcome.passed for outcome in found[28:])
+    assert not any(start_of(n).date().isoformat() in accepted for n in range(28, 98))
+
+    # The same, one day after the other, as partitions are looked at.
+    refused = {start_of(n) for n in range(70, 84)}
+    [alone], accepted = judged(
+        rule, Volumes({"2024-03-25": 300}, {"2024-03-25": start_of(84)}, {"2024-03-25"}, refused=refused)
+    )
+    assert not alone.passed
+    assert TOO_LITTLE not in alone.reason
+    assert accepted == {}
+
+
+def test_a_day_without_rows_is_not_in_the_way_of_later_ones():
+    rows = [100] * 28
+    rows[7] = 0
+
+    found, _ = judged(replace(BOUNDED, too_little="pass"), volumes_of(rows))
+
+    assert [n for n, outcome in enumerate(found) if not outcome.passed] == [7]
