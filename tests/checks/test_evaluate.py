@@ -670,3 +670,27 @@ def test_a_column_of_a_frame_without_any_value_breaks_only_not_null():
     found = summary(check_frame(frame, rules(*asked)))
 
     assert [parts[""] for parts in found.values()] == [(True, 2), (False, 2), (True, 0), (True, 0), (True, 0)]
+
+
+@pytest.mark.parametrize(
+    ("column_name", "wanted", "passes"),
+    [
+        ("amount", "decimal", True),
+        ("amount", "numeric(12,2)", True),
+        ("amount", "decimal(12, 3)", False),
+        ("id", "int8", True),
+        ("id", "integer", False),
+        ("name", "varchar", True),
+        ("name", "char(3)", True),
+        ("ratio", "double precision", True),
+        ("ratio", "real", False),
+        ("at", "timestamp with time zone", True),
+        ("at", "timestamp", False),
+        ("day", "date", True),
+        ("flag", "bool", True),
+    ],
+)
+def test_a_type_is_the_same_under_whatever_name(session, column_name, wanted, passes):
+    rule = t.Columns({column_name: wanted})
+
+    assert outcome_of(look(session, orders(row(1)), rule), rule).passed is passes
