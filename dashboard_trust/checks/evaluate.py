@@ -51,6 +51,7 @@ class Known:
         now: The present (aware).
         history: Rows of accepted parts that are not looked at now.
         waived: Parts whose volume a person accepted.
+        refused: When parts began, not looked at now, whose volume was unusual and that nobody accepted.
         schemas: Who accepted other columns than those declared, by `shape_of` them.
         elsewhere: Returns the other warehouses that reconciliations name.
     """
@@ -58,6 +59,7 @@ class Known:
     now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
     history: History = field(default_factory=dict)
     waived: Set[str] = frozenset()
+    refused: Set[dt.datetime] = frozenset()
     schemas: Mapping[str, str] = field(default_factory=dict)
     elsewhere: Mapping[str, Callable[[], Warehouse]] = field(default_factory=dict)
 
@@ -250,7 +252,8 @@ class _Look:
         rows = {part: found.rows for part, found in self.fingerprints.items() if part or days is None}
         periods = {part: self.scope.period(part) for part in rows}
         starts = {part: period[0].replace(tzinfo=None) for part, period in periods.items() if period}
-        volumes = Volumes(rows, starts, self._sound_parts(), self.known.history, self.known.waived)
+        known = self.known
+        volumes = Volumes(rows, starts, self._sound_parts(), known.history, known.waived, known.refused)
         found, self.accepted = judge_volumes(self._of(RowCount, VolumeAnomaly), volumes)
         self.found |= found
         if days is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -14,6 +15,9 @@ from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.warehouses.duckdb import DuckDBSession
 from dashboard_trust.warehouses.frames import to_arrow
 from dashboard_trust.warehouses.session import create_schema, table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def check_frame(
@@ -47,10 +51,18 @@ def _session(frames: Mapping[str, object]) -> Iterator[DuckDBSession]:
         connection.execute("SET TimeZone = 'UTC'")
         session = DuckDBSession(connection)
         for n, (name, data) in enumerate(frames.items()):
-            connection.register(f"given_{n}", to_arrow(data))
+            connection.register(f"given_{n}", _typed(to_arrow(data)))
             place = table(name)
             if place.db:
                 session.query(create_schema(place.db))
             rows = exp.select("*").from_(exp.to_table(f"given_{n}"))
             session.query(exp.Create(this=place, kind="VIEW", expression=rows))
         yield session
+
+
+def _typed(data: pa.Table) -> pa.Table:
+    """Return data of which a column without any value is text: its library does not say what it would hold."""
+    nulls = [n for n, kind in enumerate(data.schema.types) if str(kind) == "null"]
+    for n in nulls:
+        data = data.set_column(n, data.column_names[n], data.column(n).cast("string"))
+    return data

@@ -93,12 +93,18 @@ def judge_difference(rule: Reconciliation, name: str, found: Difference | None) 
     if found.keys <= rule.allowed_keys:
         return PartOutcome(True, measured=found.keys)
     sides = [
-        f"{table} has {rows}" + (f" for {amount.normalize():f}" if rule.amount else "")
+        f"{table} has {rows}" + (f" for {_told(amount)}" if rule.amount else "")
         for table, rows, amount in zip((name, rule.table), found.rows, found.sums, strict=True)
     ]
     told = f"{found.keys} keys differ" if rule.key else "they differ"
     allowed = f"; {rule.allowed_keys} may" if rule.key and rule.allowed_keys else ""
     return PartOutcome(False, f"{', '.join(sides)}; {told}{allowed}", found.keys)
+
+
+def _told(amount: Decimal) -> str:
+    """Return a sum with the digits it has, and two after the point at least."""
+    whole, _, rest = f"{amount:f}".partition(".")
+    return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
 
 
 def side(table: Table, grouping: Grouping, key: Sequence[str], amount: str, where: str) -> exp.Select:

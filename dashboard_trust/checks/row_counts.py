@@ -28,6 +28,10 @@ def count_bad(rule: RowRule, table: Table) -> exp.Expr:
     Raises:
         RuleError: It cannot be asked of this table.
     """
+    if isinstance(rule, Condition):
+        # Counted as it is: behind NOT or COALESCE, some engines take a number for a condition. Of NULLs it counts NULL.
+        satisfied = exp.CountIf(this=exp.paren(parse_condition(rule.sql, table, rule.check)))
+        return exp.Sub(this=exp.Count(this=exp.Star()), expression=exp.func("COALESCE", satisfied, exp.convert(0)))
     return exp.CountIf(this=BAD[type(rule)](rule, table))
 
 
@@ -38,7 +42,7 @@ def parse_condition(sql: str, table: Table, name: str) -> exp.Expr:
         RuleError: It is none.
     """
     parsed = parse_single(sql, table, name)
-    if isinstance(parsed, exp.Query | exp.Alias | exp.Ordered) or parsed.find(*WRITES) is not None:
+    if isinstance(parsed, exp.Query) or not isinstance(parsed, exp.Condition) or parsed.find(*WRITES) is not None:
         raise RuleError(f"{name!r} is not a condition on a row: {sql}")
     return quote_columns(parsed, table.types)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sqlglot import exp
 
-from dashboard_trust.checks.texts import TEXTS, matches, trimmed
+from dashboard_trust.checks.texts import TEXTS, matches
 from dashboard_trust.checks.values import RuleError
 from dashboard_trust.errors import nearest
 from dashboard_trust.warehouses.column_types import kind_of
@@ -76,7 +76,7 @@ class Days:
         if kind_of(kind) != "text":
             return group_days(session, time_column, types)
         # Engines read more than what is written like this, each something else.
-        readable = matches(trimmed(time_column), TEXTS["timestamp"], session.dialect)
+        readable = matches(column(time_column), TEXTS["timestamp"], session.dialect)
         day = exp.Case(ifs=[exp.If(this=readable, true=session.day(time_column, kind))])
         return Grouping(exp.func("COALESCE", day, exp.convert("")), column(VALUE))
 

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from dashboard_trust.checks.outcomes import PartOutcome
 from dashboard_trust.checks.row_counts import WRITES, parse_single
-from dashboard_trust.checks.texts import is_read_as, trimmed
+from dashboard_trust.checks.texts import is_read_as
 from dashboard_trust.checks.values import RuleError, Table
 from dashboard_trust.contracts.table_rules import Freshness, Query
 from dashboard_trust.warehouses.session import column, function
@@ -101,7 +101,7 @@ def _moment(name: str, table: Table) -> exp.Expr:
     """Return a column's value as a moment; where it is none, or infinite, NULL."""
     kind = table.kind(name)
     if kind == "text":
-        moment = exp.TryCast(this=trimmed(name), to=exp.DataType.build("TIMESTAMPTZ"))
+        moment = exp.TryCast(this=column(name), to=exp.DataType.build("TIMESTAMPTZ"))
         return exp.Case(ifs=[exp.If(this=is_read_as(name, "timestamp", table.types[name], table.session), true=moment)])
     if kind not in ("date", "timestamp", "timestamptz"):
         raise RuleError(f"{name!r} is {table.types[name]}, and freshness is asked of times")

@@ -27,12 +27,12 @@ TEXTS: Mapping[str, str] = {
 
 
 def is_read_as(name: str, kind: str, column_type: str, session: Session) -> exp.Expr:
-    """Return the condition that a column's value, without spaces around it, is written as one of this type."""
+    """Return the condition that a column's value is written as one of this type; a number may have spaces around it."""
     decimal = DECIMAL.fullmatch(kind)
     regex = _decimal(int(decimal[1]), int(decimal[2])) if decimal else TEXTS[kind]
-    written = matches(trimmed(name), regex, session.dialect)
     if kind not in ("date", "timestamp"):
-        return written
+        return matches(trimmed(name), regex, session.dialect)
+    written = matches(exp.cast(column(name), "TEXT"), regex, session.dialect)
     # The engine knows how many days a month has.
     return exp.and_(written, exp.func("COALESCE", session.day(name, column_type), exp.convert("")).neq(""))
 

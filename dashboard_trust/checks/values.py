@@ -74,7 +74,7 @@ class Table:
             # As a number that the column can have: some engines lose digits, or give up, where they have to widen it.
             rounding = ROUND_CEILING if beyond in (exp.LT, exp.GTE) else ROUND_FLOOR
             number = _rounded(Decimal(str(bound)), digits[1], rounding)
-            if abs(number) >= Decimal(10) ** digits[0]:
+            if number.copy_abs() >= Decimal(10) ** digits[0]:
                 always = (number > 0) == (beyond in (exp.LT, exp.LTE))
                 return exp.not_(self.is_missing(name)) if always else exp.false()
             literal = _number(number)
@@ -159,10 +159,13 @@ def _text(value: Value) -> str:
 
 
 def _number(value: Value) -> exp.Expr:
+    # Arithmetic on decimals rounds to 28 digits; copies do not.
     number = Decimal(str(value))
     if not number.is_finite() or abs(number.adjusted()) > LARGEST:
         raise ValueError("not a number that every engine has")
-    return exp.Neg(this=exp.Literal.number(f"{-number:f}")) if number < 0 else exp.Literal.number(f"{number:f}")
+    return (
+        exp.Neg(this=exp.Literal.number(f"{number.copy_abs():f}")) if number < 0 else exp.Literal.number(f"{number:f}")
+    )
 
 
 def _rounded(number: Decimal, after: int, rounding: str) -> Decimal:
@@ -172,7 +175,7 @@ def _rounded(number: Decimal, after: int, rounding: str) -> Decimal:
 
 def _is_exact(value: Value, before: int, after: int) -> bool:
     number = Decimal(str(value))
-    return number == _rounded(number, after, ROUND_FLOOR) and abs(number) < Decimal(10) ** before
+    return number == _rounded(number, after, ROUND_FLOOR) and number.copy_abs() < Decimal(10) ** before
 
 
 def _day(value: Value) -> dt.date:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from dashboard_trust.checks.outcomes import PartOutcome
@@ -13,7 +13,9 @@ from dashboard_trust.contracts.table_rules import RowCount, VolumeAnomaly
 History = Mapping[dt.datetime, int]
 """Rows of the accepted partitions, by their start in their own time (naive)."""
 
-TOO_LITTLE = "too little history"
+TOO_LITTLE, SUCH_DAYS = "too little history", "such days"
+"""Words by which it is known again why a volume was held."""
+
 ROBUST = 1.4826  # makes the median absolute deviation of normal values their standard deviation
 LEAST_SPREAD = 0.05  # of the median: where all weeks are alike, a row more is no anomaly
 
@@ -32,6 +34,7 @@ class Volumes:
         sound: Those in which every other rule that holds is satisfied.
         history: What was accepted before, of parts that are not among these.
         waived: Those that a person accepted as they are.
+        refused: When those began that were no usual ones beside the accepted ones before them.
     """
 
     rows: Mapping[str, int]
@@ -39,6 +42,7 @@ class Volumes:
     sound: Set[str]
     history: History = field(default_factory=dict)
     waived: Set[str] = frozenset()
+    refused: Set[dt.datetime] = frozenset()
 
 
 def judge_volumes(
@@ -51,13 +55,16 @@ def judge_volumes(
     """
     found: dict[str, dict[str, PartOutcome]] = {rule.check: {} for rule in rules}
     known, accepted = dict(volumes.history), dict[str, int]()
+    refused = {rule.check: set(volumes.refused) for rule in rules}
     for part in sorted(volumes.rows, key=lambda part: (volumes.starts.get(part, dt.datetime.max), part)):
         rows, start = volumes.rows[part], volumes.starts.get(part)
         usual = True
         for rule in rules:
-            outcome, learns = _judge(rule, rows, start, known)
+            outcome, learns = _judge(rule, rows, start, known, refused[rule.check])
             found[rule.check][part] = outcome
             usual = usual and learns
+            if start is not None and not learns and part not in volumes.waived and not _is_out_of_bounds(rule, rows):
+                refused[rule.check].add(start)
         if part in volumes.waived or (usual and part in volumes.sound):
             accepted[part] = rows
             if start is not None:
@@ -67,21 +74,31 @@ def judge_volumes(
 
 def judge_empty(rule: RowCount) -> PartOutcome:
     """Judge a table without any row."""
-    return _judge(RowCount(min=rule.min), 0, None, {})[0]
+    return _judge(RowCount(min=rule.min), 0, None, {}, frozenset())[0]
 
 
 def _judge(
-    rule: RowCount | VolumeAnomaly, rows: int, start: dt.datetime | None, history: History
+    rule: RowCount | VolumeAnomaly, rows: int, start: dt.datetime | None, history: History, refused: Set[dt.datetime]
 ) -> tuple[PartOutcome, bool]:
     """Return what a rule finds, and whether it has nothing against learning from it."""
     judge = judge_row_count if isinstance(rule, RowCount) else judge_anomaly
     try:
         reason = judge(rule, rows, start, history)  # type: ignore[arg-type]
     except TooLittleHistoryError as error:
+        if start is not None and any(moment in refused for moment in _such_days(start, rule.weeks)):
+            # A new level is not accepted by outlasting the old one.
+            return PartOutcome(
+                False, f"{rows} rows, and {SUCH_DAYS} before it wait for somebody to accept them", rows
+            ), False
         holds = rule.too_little == "hold"
         told = f"{error}; it holds as too_little says" if holds else f"{error}; it passes as too_little says"
         return PartOutcome(not holds, told, rows), True
     return PartOutcome(not reason, reason, rows), not reason
+
+
+def _is_out_of_bounds(rule: RowCount | VolumeAnomaly, rows: int) -> bool:
+    """Return whether so many rows are wrong whatever was before."""
+    return isinstance(rule, RowCount) and bool(judge_row_count(replace(rule, of_median=None), rows, None, {}))
 
 
 def judge_row_count(rule: RowCount, rows: int, start: dt.datetime | None, history: History) -> str:
@@ -104,7 +121,7 @@ def judge_row_count(rule: RowCount, rows: int, start: dt.datetime | None, histor
     low, high = (share * middle for share in rule.of_median)
     if low <= rows <= high:
         return ""
-    return f"{rows} rows, {low:,.0f} to {high:,.0f} expected by the median ({middle:,.0f}) of {len(known)} such days"
+    return f"{rows} rows, {low:,.0f} to {high:,.0f} expected by the median ({middle:,.0f}) of {len(known)} {SUCH_DAYS}"
 
 
 def judge_anomaly(rule: VolumeAnomaly, rows: int, start: dt.datetime | None, history: History) -> str:
@@ -124,7 +141,7 @@ def judge_anomaly(rule: VolumeAnomaly, rows: int, start: dt.datetime | None, his
     low, high = _usual(known, rule.sensitivity)
     if low <= rows <= high:
         return ""
-    return f"{rows} rows, {max(low, 0):,.0f} to {high:,.0f} expected by {len(known)} such days before it"
+    return f"{rows} rows, {max(low, 0):,.0f} to {high:,.0f} expected by {len(known)} {SUCH_DAYS} before it"
 
 
 def _usual(known: Sequence[int], sensitivity: float) -> tuple[float, float]:
@@ -137,8 +154,11 @@ def _usual(known: Sequence[int], sensitivity: float) -> tuple[float, float]:
 def _same_weekday(start: dt.datetime | None, history: History, weeks: int) -> Sequence[int]:
     if start is None:
         return []
-    before = [_earlier(start, n) for n in range(1, weeks + 1)]
-    return [history[moment] for moment in before if moment in history]
+    return [history[moment] for moment in _such_days(start, weeks) if moment in history]
+
+
+def _such_days(start: dt.datetime, weeks: int) -> Sequence[dt.datetime]:
+    return [_earlier(start, n) for n in range(1, weeks + 1)]
 
 
 def _recent(start: dt.datetime | None, history: History, weeks: int) -> Sequence[int]:

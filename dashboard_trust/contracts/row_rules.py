@@ -160,6 +160,8 @@ class Fits(RowRule):
     """Every text is a value of a type, and loses nothing by becoming one: ``1.005`` is no ``decimal(18, 2)``.
 
     ``type`` is ``integer``, ``decimal(digits, after the point)``, ``number``, ``date``, ``timestamp`` or ``boolean``.
+    A day is ``2024-03-01``, a time ``10:30`` or longer, an offset ``Z``, `` UTC``, ``+01:00``; around a number there
+    may be spaces. Of a column of floats it is errored: every engine writes those in its own way.
     """
 
     kind = "fits"
@@ -187,7 +189,8 @@ class Fits(RowRule):
 class Monotonic(RowRule):
     """Read in the order of ``by``, the values never fall (``strictly``: they rise; ``falling``: the other way).
 
-    Of equal values of ``by`` the lowest value comes first (``falling``: the highest).
+    Of equal values of ``by`` the lowest value comes first (``falling``: the highest). Each partition, or day, is
+    read by itself.
     """
 
     kind = "monotonic"
@@ -205,7 +208,10 @@ class Monotonic(RowRule):
 
 @dataclass(frozen=True, slots=True)
 class References(RowRule):
-    """Every key is one of another table's (``schema.name``); rows that lack a column of it are left out."""
+    """Every key is one of another table's (``schema.name``); rows that lack a column of it are left out.
+
+    Where one side is text, keys are compared as text; of other kinds that differ it is errored (a number and a day).
+    """
 
     kind = "references"
     failure_class = "consistency"
@@ -236,7 +242,8 @@ class References(RowRule):
 class Condition(RowRule):
     """A condition, in SQL of the engine, is true of every row; where it is NULL it is not.
 
-    To the engines NaN is larger than every number.
+    To the engines NaN is larger than every number. What else is left to an engine differs by engine: to divide by
+    zero is refused by Postgres (errored), and infinite or NULL on DuckDB.
     """
 
     kind = "condition"

@@ -86,7 +86,8 @@ class VolumeAnomaly(Rule):
 class Freshness(Rule):
     """The newest value of a time column lies less than ``within`` before the partition's end, or now if that is sooner.
 
-    A text is read as a moment; what has no offset is in UTC.
+    A text is read as a moment (as `Fits` reads it); what has no offset is in UTC. What is later than now is left out.
+    Of a table told by day, each day is judged by itself: that the newest never came is said by its lack of a result.
     """
 
     kind = "freshness"
@@ -160,6 +161,9 @@ class Query(Rule):
 @dataclass(frozen=True, slots=True)
 class Reconciliation(Rule):
     """Two tables hold the same: as many rows, for the same amount, key by key.
+
+    Amounts of text or floats are compared to nine digits after the point; those that are no number, or have more than
+    18 digits before it (floats: 28), are none. Of days that only the other one has, those between ours differ.
 
     Args:
         table: The other one (``schema.name``).

@@ -9,7 +9,7 @@ import dagster as dg
 from sqlglot import exp
 
 from dashboard_trust.checks.evaluate import Known
-from dashboard_trust.checks.volume import TOO_LITTLE
+from dashboard_trust.checks.volume import SUCH_DAYS, TOO_LITTLE
 from dashboard_trust.contracts.model import DashboardContract, Promise, Requirement
 from dashboard_trust.contracts.table_rules import Columns, RowCount, TableRules, VolumeAnomaly
 from dashboard_trust.enforcement.slices import partition_slice
@@ -47,7 +47,8 @@ def read_known(
     waived = _waived(evidence, rules.asset, names)
     believed = [key for key in before if key in waived or _is_accepted(promises[key], evidence, names)]
     history = _rows(session, spec, rules, {key: before[key] for key in believed})
-    return Known(now, history, waived, _schemas(evidence, rules.asset))
+    refused = {before[key] for key in before if key not in waived and _is_refused(promises[key], evidence, names)}
+    return Known(now, history, waived, refused, _schemas(evidence, rules.asset))
 
 
 def _before(partitions: dg.PartitionsDefinition | None, keys: Sequence[str], weeks: int) -> dict[str, dt.datetime]:
@@ -75,6 +76,15 @@ def _is_accepted(promise: Promise, evidence: Evidence, volume: Set[str]) -> bool
     return all(
         finding.outcome is Outcome.WAIVED or (finding.check in volume and TOO_LITTLE in finding.reason)
         for finding in held
+    )
+
+
+def _is_refused(promise: Promise, evidence: Evidence, volume: Set[str]) -> bool:
+    """Whether a partition's volume is held as no usual one."""
+    findings = judge(promise, evidence).findings
+    return any(
+        finding.outcome is Outcome.FAILED and finding.check in volume and SUCH_DAYS in finding.reason
+        for finding in findings
     )
 
 

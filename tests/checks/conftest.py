@@ -1,4 +1,4 @@
-"""The engines that rules are looked at on, each open once for a module; the modules these tests share lie beside them."""
+"""The engines that rules are looked at on, each open once for a module; what these tests share lies beside them."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -208,7 +209,7 @@ def day_missing(shop: Shop) -> Found:
 def day_loaded_into_the_next(shop: Shop) -> Found:
     n = shop.change(ordered_at=_later(24), updated_at=_later(24), note="moved")
     mixed = sorted(shop.on(NEXT), key=lambda row: (row["ordered_at"], row["sequence"]))
-    back = sum(after["sequence"] < before["sequence"] for before, after in zip(mixed, mixed[1:], strict=False))
+    back = sum(after["sequence"] < before["sequence"] for before, after in pairwise(mixed))
     return {
         "row_count": {NEXT: len(mixed)},
         "volume_anomaly": {NEXT: len(mixed)},
@@ -494,13 +495,11 @@ def nearly_all_cancelled(shop: Shop) -> Found:
 
 @planted
 def rows_of_a_robot(shop: Shop) -> Found:
-    at = shop.on()[10]["ordered_at"]
-    shop.orders += [
-        {**_order(5000 + n, at), "customer_id": 1, "sequence": shop.on()[10]["sequence"]} for n in range(200)
-    ]
-    for n, row in enumerate(shop.orders[-200:]):
-        row["country"] = None
-        row["sequence"] = None if n else row["sequence"]
+    known = shop.on()[10]
+    for n in range(200):
+        sequence = None if n else known["sequence"]
+        robot = {"customer_id": 1, "country": None, "sequence": sequence}
+        shop.orders.append({**_order(5000 + n, known["ordered_at"]), **robot})
     return {"row_count": {BAD: len(shop.on())}, "volume_anomaly": {BAD: len(shop.on())}, "payments": {BAD: 200}}
 
 

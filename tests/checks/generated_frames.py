@@ -119,7 +119,7 @@ def bounds(draw: st.DrawFn, name: str) -> dict[str, Any]:
     said = {draw(st.sampled_from(["min", "above"])): low, draw(st.sampled_from(["max", "below"])): high}
     if low == high:
         return {"min": low, "max": high}
-    return draw(st.sampled_from([said, dict([list(said.items())[0]]), dict([list(said.items())[1]])]))
+    return draw(st.sampled_from([said, *({name: bound} for name, bound in said.items())]))
 
 
 @st.composite

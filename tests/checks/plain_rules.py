@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from itertools import pairwise
 from typing import Any
 
 from rule_engines import ERRORED
@@ -26,7 +27,7 @@ NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 BLANKS = " \t\n\r\f\v\u00a0"
 
 
-class NotAskable(Exception):
+class NotAskableError(Exception):
     """A rule that this table cannot be asked."""
 
 
@@ -53,9 +54,9 @@ class Plain:
     def _find(self, rule: Any) -> Any:
         try:
             if any(name not in self.kinds for name in rule.needs):
-                raise NotAskable
+                raise NotAskableError
             return {part: (passed, measured) for part, (passed, measured) in self._found(rule).items()}
-        except NotAskable:
+        except NotAskableError:
             return ERRORED
 
     def parts(self, rows: Rows) -> dict[str, list[Row]]:
@@ -105,7 +106,7 @@ class Plain:
 
     def _freshness(self, rule: t.Freshness, parts: Mapping[str, Rows]) -> dict[str, tuple[bool, Any]]:
         if self.kinds[rule.column] not in ("text", "date", "timestamp", "timestamptz"):
-            raise NotAskable
+            raise NotAskableError
         found = {}
         for part, rows in parts.items():
             past = [at for row in rows if (at := moment(row[rule.column])) is not None and at <= self.now]
@@ -134,7 +135,7 @@ class Plain:
     def _breaks(self, rule: RowRule) -> Callable[[Row], bool]:
         if isinstance(rule, r.Condition):
             if rule.sql not in self.conditions:
-                raise NotAskable
+                raise NotAskableError
             return lambda row: not self.conditions[rule.sql](row)
         kind = self.kinds[rule.column]
         if isinstance(rule, r.NotNull):
@@ -142,9 +143,9 @@ class Plain:
                 missing(row[rule.column]) or (rule.blank and kind == "text" and not row[rule.column].strip(BLANKS))
             )
         if isinstance(rule, r.Pattern | r.Length) and kind != "text":
-            raise NotAskable
+            raise NotAskableError
         if isinstance(rule, r.Fits) and kind == "float":
-            raise NotAskable
+            raise NotAskableError
         test = TESTS[type(rule)]
         return lambda row: not missing(row[rule.column]) and not test(rule, row[rule.column])
 
@@ -166,16 +167,12 @@ def doubled(rule: r.Unique, rows: Rows) -> list[Row]:
 
 
 def falls(rule: r.Monotonic, rows: Rows) -> int:
-    there = [
-        (row[rule.by], row[rule.column])
-        for row in rows
-        if not missing(row[rule.by] + 0 if isinstance(row[rule.by], float) else row[rule.by])
-        and not missing(row[rule.column])
-    ]
+    pairs = [(row[rule.by], row[rule.column]) for row in rows]
+    there = [pair for pair in pairs if not any(missing(value) for value in pair)]
     there.sort(key=lambda pair: pair[1], reverse=rule.falling)
     there.sort(key=lambda pair: pair[0])
     bad = 0
-    for (_, before), (_, after) in zip(there, there[1:], strict=False):
+    for (_, before), (_, after) in pairwise(there):
         worse = after > before if rule.falling else after < before
         bad += worse or (rule.strictly and after == before)
     return bad
@@ -220,7 +217,7 @@ def moment(value: Any) -> dt.datetime | None:
         return value if value is None or value.tzinfo else value.replace(tzinfo=dt.UTC)
     if isinstance(value, dt.date):
         return dt.datetime.combine(value, dt.time(), dt.UTC)
-    found = MOMENT.fullmatch(value.strip(" "))
+    found = MOMENT.fullmatch(value)
     if found is None:
         return None
     year, month, day, hour, minute, second, fraction, zone = found.groups()
@@ -283,7 +280,9 @@ def _long(rule: r.Length, value: str) -> bool:
 
 
 def _fits(rule: r.Fits, value: Any) -> bool:
-    text = _text(value).strip(" ")
+    text = _text(value)
+    if rule.type not in ("date", "timestamp"):
+        text = text.strip(" ")
     match rule.type:
         case "integer":
             return re.fullmatch(r"[-+]?[0-9]+", text) is not None

@@ -23,7 +23,7 @@ def agree(engines, case):
         assert not apart, f"{engine}: (found, wanted) {apart} {errors}"
 
 
-@settings(PATIENT, max_examples=120)
+@settings(PATIENT, max_examples=100)
 @given(cases())
 def test_every_engine_finds_what_is_found_row_by_row(engines, case):
     agree(engines, case)
