@@ -75,7 +75,10 @@ SCANNED = (
 QUERIES = {
     "unique_id": """
         SELECT count_if(id = before OR id = after)
-        FROM (SELECT id, lag(id) OVER keys AS before, lead(id) OVER keys AS after FROM {lines} WINDOW keys AS (ORDER BY id))
+        FROM (
+            SELECT id, lag(id) OVER keys AS before, lead(id) OVER keys AS after FROM {lines}
+            WINDOW keys AS (ORDER BY id)
+        )
     """,
     "unique_order_id_line": """
         SELECT count_if((order_id = order_before AND line = before) OR (order_id = order_after AND line = after))
@@ -153,7 +156,8 @@ class Expectations:
             batch = asset.add_batch_definition_whole_dataframe("rows").get_batch({"dataframe": self.frame})
             results = validate(batch, self.suite)
         errors = {name: found.reason for name, found in results.items() if found.outcome == "errored"}
-        assert not errors and set(results) == set(PLANTS), errors
+        assert not errors, errors
+        assert set(results) == set(PLANTS)
         return Found(frozenset(name for name, found in results.items() if found.outcome == "failed"), {}, 0)
 
 
@@ -216,7 +220,8 @@ class Dbt:
     def look(self) -> Found:
         results = self._invoke(self.manifest, "test").result.results
         statuses = {found.node.name: str(found.status) for found in results}
-        assert set(statuses) == set(PLANTS) and set(statuses.values()) <= {"pass", "fail"}, statuses
+        assert set(statuses) == set(PLANTS)
+        assert set(statuses.values()) <= {"pass", "fail"}, statuses
         # Without what it does before the first test and after the last.
         timings = [timing for found in results for timing in found.timing if timing.name == "execute"]
         first, last = min(timing.started_at for timing in timings), max(timing.completed_at for timing in timings)

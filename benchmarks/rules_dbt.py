@@ -30,7 +30,8 @@ GENERIC = """
 {% endtest %}
 {% test rises(model, column_name, sort_column) %}
     SELECT 1 FROM (
-        SELECT {{ column_name }} AS found, lag({{ column_name }}) OVER (ORDER BY {{ sort_column }}, {{ column_name }}) AS before
+        SELECT {{ column_name }} AS found,
+            lag({{ column_name }}) OVER (ORDER BY {{ sort_column }}, {{ column_name }}) AS before
         FROM {{ model }} WHERE {{ column_name }} IS NOT NULL AND {{ sort_column }} IS NOT NULL
     )
     WHERE found < before
