@@ -49,7 +49,8 @@ class Audit:
             WarehouseError: The engine refused to look.
         """
         counted = any(isinstance(rule, RowCount) for rule in self.rules.rules)
-        rules = self.rules if counted else replace(self.rules, rules=(RowCount(min=0), *self.rules.rules))
+        wanted = self.rules.rules if counted else (RowCount(min=0), *self.rules.rules)
+        rules = replace(self.rules, rules=wanted, table=what.table)
         report = check_table(session, rules, _scope_of(what), stop_at_refusal=True)
         self.outcomes = report.outcomes
         failed = [found for found in report.outcomes if not found.passed and found.rule.severity == "error"]

@@ -27,9 +27,12 @@ IN_UTC = "CONVERT_TIMEZONE('UTC', given)"
 
 def rewrite(statement: exp.Expr, place: Callable[[exp.Table], tuple[str, str]]) -> exp.Expr:
     """Return a statement as Snowflake has to be told it; ``place`` says under which schema and name a table is."""
+    named = {part.alias for part in statement.find_all(exp.CTE)}
 
     def own(node: exp.Expr) -> exp.Expr:
         match node:
+            case exp.Table() if not node.db and node.name in named:
+                return node  # a part of the statement itself
             case exp.Table() if node.name and node.db.upper() != "INFORMATION_SCHEMA":
                 schema, name = place(node)
                 node.set("db", exp.to_identifier(schema, quoted=True))
