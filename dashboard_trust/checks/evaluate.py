@@ -200,7 +200,7 @@ class _Look:
     def _count(self, shape: Shape, wanted: dict[str, exp.Expr]) -> dict[str, list[Any]]:
         """Scan the table; where the engine refuses, without the rules that it refuses."""
         own, source = measures(self.session, shape), as_table(self.rules.name)
-        # First of no rows, which finds what the engine does not understand without reading the table.
+        # Where it does, each is asked of no rows first, which finds what is not understood without reading the table.
         for grouping in (Grouping(where=exp.false()), self.grouping):
             try:
                 return count_groups(self.session, source, self.grouping, [*own, *wanted.values()])
