@@ -21,7 +21,7 @@ from dashboard_trust.warehouses.session import table as as_table
 
 PART = "dashboard_trust_part"
 WIDEST = "DECIMAL(38, 9)"
-LARGEST = "1e28"
+LARGEST, DIGITS = "1e18", "DECIMAL(38, 18)"
 HERE = ("rows_here", "amounts_here", "sum_here")
 THERE = ("rows_there", "amounts_there", "sum_there")
 
@@ -129,8 +129,10 @@ def amount_of(table: Table, name: str) -> exp.Expr:
         return exp.Case(ifs=[exp.If(this=readable, true=exp.cast(trimmed(name), WIDEST))])
     if kind == "float":  # the sum of which hangs on their order
         finite = exp.and_(exp.not_(table.is_missing(name)), exp.Abs(this=column(name)) < exp.Literal.number(LARGEST))
-        # By way of its text, which has all of its digits; a cast of its own loses some.
-        return exp.Case(ifs=[exp.If(this=finite, true=exp.cast(exp.cast(column(name), "TEXT"), WIDEST))])
+        # By way of its text, which has all of its digits, where a cast of its own loses some; and of a decimal wide
+        # enough for nearly all texts, since DuckDB takes its time over digits that are too many.
+        written = exp.cast(exp.cast(column(name), "TEXT"), DIGITS)
+        return exp.Case(ifs=[exp.If(this=finite, true=exp.cast(written, WIDEST))])
     if kind != "number":
         raise RuleError(f"{name!r} is {table.types[name]}, which cannot be added up")
     return table.value(name)

@@ -162,8 +162,8 @@ class Query(Rule):
 class Reconciliation(Rule):
     """Two tables hold the same: as many rows, for the same amount, key by key.
 
-    Amounts of text or floats are compared to nine digits after the point; those that are no number, or have more than
-    18 digits before it (floats: 28), are none. Of days that only the other one has, those between ours differ.
+    Amounts of text or floats are compared to nine digits after the point (floats slowly); those that are no number, or
+    have more than 18 digits before it, are none. Of days that only the other one has, those between ours differ.
 
     Args:
         table: The other one (``schema.name``).

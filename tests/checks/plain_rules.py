@@ -200,7 +200,7 @@ def apart(rule: t.Reconciliation, here: tuple[int, int, Decimal], there: tuple[i
 
 
 def amount(value: Any) -> Decimal | None:
-    if missing(value) or (isinstance(value, float) and abs(value) >= 1e28):
+    if missing(value) or (isinstance(value, float) and abs(value) >= 1e18):
         return None
     if isinstance(value, str):
         value = value.strip(" ")
@@ -209,7 +209,10 @@ def amount(value: Any) -> Decimal | None:
         if abs(power) > 9 or len(digits) > 18:
             return None
     with localcontext(prec=60):
-        return Decimal(str(value)).quantize(Decimal("1e-9"), ROUND_HALF_UP)
+        number = Decimal(str(value))
+        if isinstance(value, float):
+            number = number.quantize(Decimal("1e-18"), ROUND_HALF_UP)
+        return number.quantize(Decimal("1e-9"), ROUND_HALF_UP)
 
 
 def moment(value: Any) -> dt.datetime | None:
