@@ -694,3 +694,12 @@ def test_a_type_is_the_same_under_whatever_name(session, column_name, wanted, pa
     rule = t.Columns({column_name: wanted})
 
     assert outcome_of(look(session, orders(row(1)), rule), rule).passed is passes
+
+
+def test_a_missing_amount_is_no_amount_of_zero(session):
+    schema = pa.schema({"id": pa.int64(), "amount": pa.decimal128(12, 2)})
+    here = pa.table({"id": [1, 2], "amount": [Decimal(0), Decimal(1)]}, schema)
+    there = pa.table({"id": [1, 2], "amount": [None, Decimal(1)]}, schema)
+    rule = t.Reconciliation("shop.others", ("id",), "amount", tolerance=Decimal(1), name="same")
+
+    assert summary(look(session, {"shop.orders": here, "shop.others": there}, rule))["same"] == {"": (False, 1)}
