@@ -209,6 +209,18 @@ def test_a_volume_that_a_person_accepted_is_learned(shop, instance):
     assert orders.findings(weeks[4]) == {}
 
 
+def test_a_new_level_is_not_accepted_by_outlasting_the_old_one(shop):
+    orders = shop(VolumeAnomaly(sensitivity=3, weeks=4, least=2, too_little="pass"))
+    weeks = [(dt.date(2026, 1, 1) + dt.timedelta(weeks=n)).isoformat() for n in range(8)]
+    for n, day in enumerate(weeks):
+        orders.write({day: [(one, 1) for one in range(10 if n < 2 else 30)]})
+
+    assert {day: outcomes(orders.findings(day)) for day in weeks[:2]} == {day: {} for day in weeks[:2]}
+    assert {day: outcomes(orders.findings(day)) for day in weeks[2:]} == {
+        day: {"volume_anomaly": "failed"} for day in weeks[2:]
+    }
+
+
 def test_too_little_history_holds_where_that_is_declared(shop):
     orders = shop(VolumeAnomaly(too_little="hold"))
     orders.write({D1: [(1, 1)]})
