@@ -37,19 +37,34 @@ def judge_columns(rule: Columns, types: Mapping[str, str], dialect: str) -> tupl
 
 def shape_of(rule: Columns, types: Mapping[str, str]) -> str:
     """Return a short name for what a table's columns are beside what they were to be: of either changed, another."""
-    return hashlib.sha256(repr((tuple(rule.types.items()), tuple(types.items()))).encode()).hexdigest()[:8]
+    told = (tuple(rule.types.items()), rule.added, rule.ordered, tuple(types.items()))
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:8]
 
 
 def same_type(wanted: str, found: str, dialect: str) -> bool:
-    """Return whether a column's own type is the one that is asked for, under whatever name; digits count if given."""
+    """Return whether a column's own type is the one that is asked for, under whatever name; digits count if given.
+
+    Raises:
+        RuleError: What is asked for is no type of this engine.
+    """
+    if wanted.casefold() == found.casefold():
+        return True
     try:
-        asked, has = (exp.DataType.build(kind, dialect=dialect) for kind in (wanted, found))
+        asked = exp.DataType.build(wanted, dialect=dialect)
     except (SqlglotError, ValueError) as error:
         raise RuleError(f"{wanted!r} is no type of {dialect}") from error
-    if asked == has:
-        return True
+    try:
+        has = exp.DataType.build(found, dialect=dialect)
+    except (SqlglotError, ValueError):
+        return False  # somebody's own type, which is none that has another name
+    if asked == has or _is_nested(asked) or _is_nested(has):
+        return bool(asked == has)
     if "(" not in wanted:
         asked.set("expressions", [])  # those that a dialect takes for granted
     names = {SAME.get(kind.this.name, kind.this.name) for kind in (asked, has)}
     # Without digits any will do; text of any length is text.
     return len(names) == 1 and (not asked.expressions or (names == {"VARCHAR"} and not has.expressions))
+
+
+def _is_nested(kind: exp.DataType) -> bool:
+    return any(isinstance(part, exp.DataType | exp.ColumnDef) for part in kind.expressions)

@@ -100,6 +100,7 @@ class _Look:
         self.notes: dict[str, str] = {}
         self.samples: dict[str, tuple[str, ...]] = {}
         self.fingerprints: dict[str, Fingerprint] = {}
+        self.whole: Fingerprint | None = None
         self.accepted: dict[str, int] = {}
         self.stop_at_refusal = False
 
@@ -120,7 +121,7 @@ class _Look:
                 self._query()
                 self._judge_volumes()
         outcomes = [self._outcome(rule) for rule in self.rules.all_rules]
-        return TableReport(outcomes, self.fingerprints, self.accepted, self.session.queries)
+        return TableReport(outcomes, self.fingerprints, self.accepted, self.session.queries, self.whole)
 
     def _outcome(self, rule: Rule) -> RuleOutcome:
         name = rule.check
@@ -172,6 +173,8 @@ class _Look:
         nothing: list[Any] = [0, *([None] * (len(wanted) + 1))]
         counted |= {part: nothing for part in self.scope.names if part not in counted}
         self.fingerprints = {part: shape.fingerprint(*values[:2]) for part, values in counted.items()}
+        sums = [[int(value or 0) for value in values[:2]] for values in counted.values()]
+        self.whole = shape.fingerprint(sum(rows for rows, _ in sums), sum(total for _, total in sums))
         by_check = {name: n for n, name in enumerate(wanted, start=2)}
         for rule in self._of(*BAD, Freshness):
             at = by_check[rule.check]
@@ -240,7 +243,15 @@ class _Look:
 
     def _ask(self, rule: Query) -> dict[str, PartOutcome]:
         parts = self.scope.apart(self.session, self.rules.name, self.table.types)
-        return {part: measure_query(rule, self.table, where) for part, where in parts.items()}
+        return {part: self._ask_of(rule, part, where) for part, where in parts.items()}
+
+    def _ask_of(self, rule: Query, part: str, where: exp.Expr | None) -> PartOutcome:
+        try:
+            return measure_query(rule, self.table, where)
+        except DashboardTrustError as error:
+            if part and not isinstance(error, WarehouseError):
+                raise RuleError(f"{part}: {error}") from error
+            raise
 
     def _sample(self, rule: RowRule) -> None:
         if self.rules.sample_failures and not all(part.passed for part in self.found[rule.check].values()):
@@ -271,6 +282,8 @@ class _Look:
                 self.found[rule.check][UNREADABLE] = PartOutcome(False, reason, unplaced.rows)
             elif not self.fingerprints:
                 self.found[rule.check][UNREADABLE] = judge_empty(rule)
+                if self.found[rule.check][UNREADABLE].passed:  # then there is nothing that could break a rule
+                    self.found = {name: parts or {UNREADABLE: PartOutcome(True)} for name, parts in self.found.items()}
 
     def _judge_nothing(self, rule: Freshness | VolumeAnomaly) -> PartOutcome:
         if isinstance(rule, Freshness):

@@ -53,14 +53,15 @@ class RuleOutcome:
 class TableReport:
     """What all rules of a table found in the same rows, and what these rows are.
 
-    ``queries`` is how many statements were asked; ``accepted`` are the rows of the parts from which volumes may be
-    learned.
+    ``whole`` is the fingerprint of all of them together; ``queries`` is how many statements were asked; ``accepted``
+    are the rows of the parts from which volumes may be learned.
     """
 
     outcomes: Sequence[RuleOutcome]
     fingerprints: Mapping[str, Fingerprint]
     accepted: Mapping[str, int] = field(default_factory=dict)
     queries: int = 0
+    whole: Fingerprint | None = None
 
     @property
     def rows(self) -> Mapping[str, int]:

@@ -98,7 +98,7 @@ class _Side:
                 exp.cast(exp.Sum(this=exp.func("COALESCE", amount.copy(), nothing)), WIDEST).as_("sum", quoted=True),
             )
             .from_(rows.subquery("side"))
-            .group_by(column(PART), key_text.copy())
+            .group_by(column(PART), *([key_text.copy()] if key else []))
         )
 
     def buckets(self) -> dict[Bucket, tuple[Any, ...]]:

@@ -65,7 +65,7 @@ def judge_volumes(
             usual = usual and learns
             if start is not None and not learns and part not in volumes.waived and not _is_out_of_bounds(rule, rows):
                 refused[rule.check].add(start)
-        if part in volumes.waived or (usual and part in volumes.sound):
+        if part in volumes.sound and (usual or part in volumes.waived):
             accepted[part] = rows
             if start is not None:
                 known[start] = rows

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Literal
@@ -16,6 +17,7 @@ from dashboard_trust.errors import ContractError
 
 Value = str | int | float | Decimal | bool | dt.date | dt.datetime
 Severity = Literal["error", "warn"]
+RESERVED = "upstream_ready"  # the word of a gate, which no rule may speak
 CHECK_NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -44,6 +46,8 @@ class Rule:
         """Refuse a name that no asset check may have."""
         if self.name and not CHECK_NAME.fullmatch(self.name):
             raise ContractError(f"{self.name!r} cannot name a check: use letters, digits and underscores")
+        if self.name == RESERVED:
+            raise ContractError(f"{RESERVED!r} is the check that every gate speaks by: give this one another name")
         if self.severity not in ("error", "warn"):
             raise ContractError(f"the severity {self.severity!r} is neither error nor warn")
 
@@ -109,8 +113,10 @@ def refuse_bounds(low: Value | None, high: Value | None) -> None:
         raise ContractError(f"{low!r} and {high!r} are not of one kind") from error
 
 
-def refuse_columns(columns: tuple[str, ...], kind: str) -> None:
+def refuse_columns(columns: Sequence[str], kind: str) -> None:
     """Refuse a list of columns that names none, or one twice."""
+    if isinstance(columns, str):
+        raise ContractError(f"{kind} takes a tuple of columns: write ({columns!r},)")
     if not columns or not all(columns):
         raise ContractError(f"{kind} names no column")
     if len(set(columns)) < len(columns):

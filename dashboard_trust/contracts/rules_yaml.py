@@ -95,7 +95,10 @@ def _rules(entry: Entry) -> Iterator[Rule]:
     if value.is_mapping or short is None:
         yield value.build(BUILDERS.get(name, kind), readers, REQUIRED.get(name, ()))
         return
-    for said_of in value.items_or_self() if name == "not_null" else [value]:
+    columns = value.items_or_self() if name == "not_null" else [value]
+    if not columns:
+        raise value.error("names no column")
+    for said_of in columns:
         try:
             yield kind(**{short: readers[short](said_of)})
         except ContractError as error:

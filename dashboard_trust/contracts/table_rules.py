@@ -199,6 +199,7 @@ class Reconciliation(Rule):
             raise ContractError("reconciliation: the key names a column twice")
         if self.other_key and len(self.other_key) != len(self.key):
             raise ContractError(f"reconciliation: {len(self.key)} columns cannot meet {len(self.other_key)} there")
+        object.__setattr__(self, "tolerance", Decimal(str(self.tolerance)))
         if not (self.tolerance.is_finite() and self.tolerance >= 0):
             raise ContractError(f"the tolerance is {self.tolerance}: an amount from 0")
         if self.allowed_keys and not self.key:

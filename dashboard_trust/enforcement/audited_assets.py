@@ -14,6 +14,7 @@ from dashboard_trust.contracts.rules_yaml import parse_rules
 from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
 from dashboard_trust.enforcement.gated_step import add_checks, body_of, check_spec, keys_of
+from dashboard_trust.enforcement.known_tables import learns
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
 
 AUDIT = "dashboard_trust/audit"
@@ -32,12 +33,13 @@ def audited(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
     if not specs:
         names = ", ".join(key.to_user_string() for key in assets.keys)
         raise InvalidInputError(f"{names} declares no audit: say what a write must satisfy as metadata {AUDIT!r}.")
-    body, declared = body_of(assets), {asset.key for asset in assets.specs if AUDIT in asset.metadata}
+    body = body_of(assets)
+    declared = {one.key: read_audit(one.key, "", one.metadata) for one in assets.specs if AUDIT in one.metadata}
 
     def compute(own_context: Any, inputs: Mapping[str, Any]) -> Iterator[Any]:
         context, made = dg.AssetExecutionContext.get(), set[dg.AssetKey]()
         for event in body(own_context, inputs):
-            made |= keys_of(context, event) & declared
+            made |= keys_of(context, event) & declared.keys()
             yield event
         # Here the outputs are written and stored, so that their checks can name them.
         for key in sorted(made):
@@ -47,7 +49,13 @@ def audited(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
                     f"{key.to_user_string()} declares an audit, and nothing audited what was written. "
                     "Give it a TrustedIOManager, and return the frame."
                 )
-            yield from evaluate_partitions(context.instance, _by_check(key, results))
+            partitions: list[str | None] = [None]
+            if context.has_partition_key or context.has_partition_key_range:
+                partitions = list(context.partition_keys)
+            names = {rule.check for rule in declared[key].rules}
+            yield from evaluate_partitions(
+                context.instance, _by_check(key, [one for one in results if one.rule.check in names], partitions)
+            )
 
     return add_checks(assets, specs, compute)
 
@@ -61,6 +69,12 @@ def read_audit(key: dg.AssetKey, table: str, metadata: Mapping[str, Any]) -> Tab
     name = key.to_user_string()
     rules = parse_rules(metadata.get(AUDIT) or [], f"the audit of {name}")
     refuse_conditions(rules, name)
+    learning = [rule.check for rule in rules if learns(rule)]
+    if learning:
+        raise InvalidInputError(
+            f"{name}: {learning[0]} is judged by the volumes before, which an audit does not know: make it a rule of "
+            "its table."
+        )
     return TableRules(name, rules, table)
 
 
@@ -77,7 +91,8 @@ def log_outcomes(context: dg.OutputContext, outcomes: Sequence[RuleOutcome]) -> 
     from within an IO manager is internal, and ``tests/upstream/test_audited_assets.py`` pins it.
     """
     step, declared = context.step_context, _declared(context)
-    for key, results in _by_check(context.asset_key, outcomes).items():
+    partitions: list[str | None] = list(context.asset_partition_keys) if context.has_asset_partitions else [None]
+    for key, results in _by_check(context.asset_key, outcomes, partitions).items():
         for partition, result in results.items() if key in declared else ():
             evaluation = dg.AssetCheckEvaluation(
                 asset_key=key.asset_key,
@@ -93,27 +108,30 @@ def log_outcomes(context: dg.OutputContext, outcomes: Sequence[RuleOutcome]) -> 
 
 
 def _declared(context: dg.OutputContext) -> set[dg.AssetCheckKey]:
-    """Return the checks of the asset that are conditions of its audit."""
-    known = context.step_context.job_def.asset_layer.asset_graph.asset_check_keys
-    metadata = context.definition_metadata or {}
-    names = {rule.check for rule in read_audit(context.asset_key, "", metadata).all_rules}
-    return {key for key in known if key.asset_key == context.asset_key and key.name in names}
+    """Return the checks of the asset that are rules of its audit, if it is `audited`."""
+    graph = context.step_context.job_def.asset_layer.asset_graph
+    known = {key for key in graph.asset_check_keys if key.asset_key == context.asset_key}
+    return {key for key in known if AUDIT in graph.get_check_spec(key).metadata}
 
 
 def _by_check(
-    key: dg.AssetKey, outcomes: Sequence[RuleOutcome]
+    key: dg.AssetKey, outcomes: Sequence[RuleOutcome], partitions: Sequence[str | None]
 ) -> dict[dg.AssetCheckKey, dict[str | None, PartitionResult]]:
-    return {
-        dg.AssetCheckKey(key, found.rule.check): {
-            part or None: PartitionResult(result.passed, result.reason, warns=found.rule.severity == "warn")
-            for part, result in (found.parts or {"": PartOutcome(False, found.error)}).items()
+    """Return what rules found of each of these partitions; what is so of the whole is so of each."""
+    found: dict[dg.AssetCheckKey, dict[str | None, PartitionResult]] = {}
+    for one in outcomes:
+        wrong = PartOutcome(False, one.error)
+        parts = {part: one.parts.get(part or "", one.parts.get("", wrong)) for part in partitions}
+        warns = one.rule.severity == "warn"
+        found[dg.AssetCheckKey(key, one.rule.check)] = {
+            part: PartitionResult(result.passed, result.reason, warns=warns) for part, result in parts.items()
         }
-        for found in outcomes
-    }
+    return found
 
 
 def _check_specs(asset: dg.AssetSpec) -> list[dg.AssetCheckSpec]:
     if AUDIT not in asset.metadata:
         return []
-    rules = read_audit(asset.key, "", asset.metadata).all_rules
-    return [check_spec(asset, rule.check, "Audited before it was let be seen.") for rule in rules]
+    rules = read_audit(asset.key, "", asset.metadata).rules
+    told = "Audited before it was let be seen."
+    return [check_spec(asset, r.check, told, blocking=r.severity == "error", metadata={AUDIT: True}) for r in rules]

@@ -83,7 +83,7 @@ def by_partition(
     """
     answers = {key: alone.get(key) if key is not None else None for key in keys}
     found = {key: answer if answer and answer.status in ANSWERS else together for key, answer in answers.items()}
-    if together.status != "pass" and all(answer.status == "pass" for answer in found.values()):
+    if all(ANSWERS.index(answer.status) < ANSWERS.index(together.status) for answer in found.values()):
         # What no partition shows alone (an id in two of them) is wrong with all of them together.
         found = dict.fromkeys(keys, together)
     return {key: _result(answer) for key, answer in found.items()}

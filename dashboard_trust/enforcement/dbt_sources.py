@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FRESHNESS = "freshness"
 FRESH_OR_NOT = ("pass", "warn", "error")
+FUTURE_SECONDS = 60  # clocks differ by less
 Run = Callable[..., "DbtCliInvocation"]
 Answers = dict[dg.AssetCheckKey, dict[str | None, PartitionResult]]
 
@@ -38,6 +39,8 @@ def dbt_source_checks(
         name: The name of the step.
     """
     nodes = nodes_of(assets[0])
+    if any(nodes_of(one).manifest != nodes.manifest for one in assets[1:]):
+        raise InvalidInputError("These assets are of several dbt projects: build dbt_source_checks for each of them.")
     read = {key for one in assets for key in one.dependency_keys}
     known = {nodes.key_of(id_): node for id_, node in nodes.manifest["sources"].items()}
     sources = {key: known[key] for key in sorted(read & known.keys())}
@@ -94,7 +97,9 @@ def _look_how_fresh(sources: Mapping[dg.AssetCheckKey, Node], run: Run) -> tuple
     unknown = []
     for key, node in sources.items():
         result = results.get(node["unique_id"], {})  # dbt leaves out what it could not look at
-        if result.get("status") in FRESH_OR_NOT:
+        if result.get("max_loaded_at_time_ago_in_s", 0) < -FUTURE_SECONDS:
+            unknown.append(f"{names[node['unique_id']]} has rows from the future: nobody knows how fresh it is")
+        elif result.get("status") in FRESH_OR_NOT:
             answers[key] = {None: _freshness_result(node, result)}
         else:
             unknown.append(f"dbt could not say how fresh {names[node['unique_id']]} is; run `dbt source freshness`")

@@ -33,6 +33,7 @@ Results = Mapping[str | None, PartitionResult] | Mapping[str, PartitionResult]
 def evaluate_partitions(
     instance: dg.DagsterInstance,
     results: Mapping[dg.AssetCheckKey, Results],
+    blocking: bool = True,
     loads: Mapping[Place, Materialization] | None = None,
 ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
     """Yield one evaluation per check and partition, and the output that ends each check.
@@ -50,7 +51,7 @@ def evaluate_partitions(
                 passed=result.passed,
                 severity=dg.AssetCheckSeverity.WARN if result.warns else dg.AssetCheckSeverity.ERROR,
                 description=result.reason or None,
-                blocking=not result.warns,
+                blocking=blocking and not result.warns,
                 target_materialization_data=_target(loads, (key.asset_key.to_user_string(), partition)),
                 metadata=dict(result.metadata),
             )

@@ -66,5 +66,12 @@ def _may_read(partitions: dg.PartitionsDefinition | None, key: str, days: Collec
     period = period_of(partitions, key)
     if period is None:
         return False
-    starts = (dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), dt.UTC) for day in days)
+    starts = [start for day in days if (start := _start(day)) is not None]
     return any(period.end > start and period.start < start + dt.timedelta(days=1) + READ_BACK for start in starts)
+
+
+def _start(day: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), dt.UTC)
+    except ValueError:  # of a year that Python does not know
+        return None

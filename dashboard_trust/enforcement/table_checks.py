@@ -14,22 +14,23 @@ from dashboard_trust.checks.row_counts import refuse_conditions
 from dashboard_trust.checks.scopes import Days, Partitions, Scope, Whole
 from dashboard_trust.checks.wording import describe_rule
 from dashboard_trust.contracts.model import DashboardContract
-from dashboard_trust.contracts.rules import Rule
+from dashboard_trust.contracts.rules import Rule, as_check_name
 from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
 from dashboard_trust.enforcement.gated_step import check_spec
-from dashboard_trust.enforcement.known_tables import read_known
-from dashboard_trust.enforcement.partition_mappings import period_of
+from dashboard_trust.enforcement.known_tables import learns, read_known
+from dashboard_trust.enforcement.partition_mappings import Graph, period_of
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
-from dashboard_trust.evidence.facts import Materialization
-from dashboard_trust.evidence.names import DAYS, OWNERS, TIME_COLUMN
+from dashboard_trust.evidence.facts import Materialization, Place
+from dashboard_trust.evidence.names import DAYS, OWNERS, SLICES, TIME_COLUMN
 from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.warehouses.fingerprints import Fingerprint
 from dashboard_trust.warehouses.parts import Parts
 from dashboard_trust.warehouses.session import Session, Warehouse
 
 MOST_ERRORS = 10
+WEEKLY = ("HOURLY", "DAILY", "WEEKLY")
 
 
 def table_checks(
@@ -58,7 +59,7 @@ def table_checks(
     refuse_conditions(rules.rules, rules.asset)
 
     @dg.multi_asset_check(
-        name=f"check_{spec.key.to_python_identifier()}",
+        name=as_check_name(f"rules_of_{spec.key.to_user_string()}"),
         specs=[_check_spec(spec, rules, rule) for rule in rules.all_rules],
         can_subset=True,
     )
@@ -66,7 +67,7 @@ def table_checks(
         name, selected = spec.key.to_user_string(), {key.name for key in context.selected_asset_check_keys}
         partitions: list[str | None] = [None]
         if spec.partitions_def is not None:
-            partitions = list(context.op_execution_context.partition_keys)
+            partitions = list(_partitions_of(context, name))
         # Asked before the table is read: a load that comes meanwhile is not what was looked at.
         loads = read_newest(context.instance, {(name, partition) for partition in partitions})
         with warehouse().session(f"checks of {rules.title}") as session:
@@ -74,17 +75,19 @@ def table_checks(
             scope = _scope(spec, rules, [partition for partition in partitions if partition is not None])
             report = check_table(session, rules, scope, replace(known, elsewhere=elsewhere or {}))
         found = [outcome for outcome in report.outcomes if outcome.rule.check in selected]
+        moved = _moved(loads, report, name, partitions)
         results = {
             dg.AssetCheckKey(spec.key, outcome.rule.check): {
-                partition: _result(outcome, report, partition, loads.get((name, partition)))
+                partition: _result(outcome, report, partition)
                 for partition in partitions
-                if _parts(outcome, partition)  # of what could not be compared nothing is said: it was not run
+                # Of what could not be compared nothing is said: it was not run.
+                if partition not in moved and _parts(outcome, partition)
             }
             for outcome in found
             if not outcome.error
         }
         yield from evaluate_partitions(context.instance, results, loads=loads)
-        _raise([outcome for outcome in found if outcome.error], name)
+        _raise([*moved.values(), *(f"{one.rule.check}: {one.error}" for one in found if one.error)], name)
 
     return checks
 
@@ -116,9 +119,21 @@ def with_table_checks(
         if name not in known:
             raise ContractError(f"There are rules of {name!r}, and no such asset: {nearest(name, known)}")
         node = graph.get(known[name])
+        _refuse_other_days(graph, name, table)
         spec = dg.AssetSpec(known[name], partitions_def=node.partitions_def, metadata=dict(node.metadata))
         checks.append(table_checks(spec, table, warehouse, elsewhere=elsewhere))
     return dg.Definitions.merge(defs, dg.Definitions(asset_checks=checks))
+
+
+def _refuse_other_days(graph: Graph, name: str, rules: TableRules) -> None:
+    """Refuse a consumer that reads days by another column than the one the results are told by."""
+    for key in graph.get_all_asset_keys() if rules.time_column else ():
+        column = (graph.get(key).metadata.get(SLICES) or {}).get(name)
+        if column is not None and column != rules.time_column:
+            raise ContractError(
+                f"{key.to_user_string()!r} reads the days of {name!r} by {column!r} ({SLICES}), and its rules tell "
+                f"them by {rules.time_column!r}: tell both by one column."
+            )
 
 
 def _spec_of(asset: dg.AssetSpec | dg.AssetsDefinition, rules: TableRules) -> dg.AssetSpec:
@@ -130,9 +145,28 @@ def _spec_of(asset: dg.AssetSpec | dg.AssetsDefinition, rules: TableRules) -> dg
                     f"{rules.asset} is partitioned, so its rows are told by its {PARTITION_EXPR!r}: "
                     "leave time_column out of its rules."
                 )
+            told = spec.metadata.get(TIME_COLUMN)
+            if rules.time_column and told and told != rules.time_column:
+                raise InvalidInputError(
+                    f"{rules.asset} has versions by the days of {told!r}, and its rules tell days by "
+                    f"{rules.time_column!r}: tell both by one column."
+                )
+            _refuse_volumes(spec, rules, rules.time_column or told)
             return spec
     names = [spec.key.to_user_string() for spec in specs]
     raise InvalidInputError(f"These are the rules of {rules.asset!r}, not of {', '.join(names)}.")
+
+
+def _refuse_volumes(spec: dg.AssetSpec, rules: TableRules, time_column: str | None) -> None:
+    """Refuse what is judged by the volumes before where there is no such weekday before."""
+    partitions, learning = spec.partitions_def, [rule.check for rule in rules.rules if learns(rule)]
+    schedule = partitions.schedule_type if isinstance(partitions, dg.TimeWindowPartitionsDefinition) else None
+    by_week = schedule is not None and schedule.name in WEEKLY
+    if learning and not by_week and not (partitions is None and time_column):
+        raise InvalidInputError(
+            f"{rules.asset}: {learning[0]} is judged by the same weekday before, and needs hourly, daily or weekly "
+            "partitions, or a time_column."
+        )
 
 
 def _check_spec(spec: dg.AssetSpec, rules: TableRules, rule: Rule) -> dg.AssetCheckSpec:
@@ -163,15 +197,10 @@ def _parts(outcome: RuleOutcome, partition: str | None) -> Mapping[str, PartOutc
     return {partition: found} if found is not None else {}
 
 
-def _result(
-    outcome: RuleOutcome, report: TableReport, partition: str | None, load: Materialization | None
-) -> PartitionResult:
+def _result(outcome: RuleOutcome, report: TableReport, partition: str | None) -> PartitionResult:
     warns, found = outcome.rule.severity == "warn", _parts(outcome, partition)
     passed = all(result.passed for result in found.values())
     reason = outcome.reason if partition is None else "; ".join(result.reason for result in found.values())
-    moved = _moved(load, report.fingerprints, partition)
-    if moved:
-        return PartitionResult(False, moved)
     days = {day: [result.passed, result.reason] for day, result in found.items()}
     # What is wrong with rows of no day, or with the table, may be wrong with any day.
     by_day = partition is None and any(days) and days.get("", [True])[0]
@@ -191,21 +220,37 @@ def _described(outcome: RuleOutcome, report: TableReport, partition: str | None)
     return said
 
 
-def _moved(load: Materialization | None, found: Mapping[str, Fingerprint], partition: str | None) -> str:
-    """Say so if the table holds other rows than the newest load left in it."""
-    if load is None or not load.fingerprint:
-        return ""
-    left, now = Fingerprint.parse(load.fingerprint), found.get(partition or "")
-    # By day no fingerprint of the whole was taken; another engine's says nothing.
-    if now is None or now.engine != left.engine or now.version == left.version:
-        return ""
-    return f"the table holds {now.rows} rows that its newest load did not leave there (it left {left.rows})"
+def _moved(
+    loads: Mapping[Place, Materialization], report: TableReport, name: str, partitions: Sequence[str | None]
+) -> dict[str | None, str]:
+    """Return the partitions that hold other rows than their newest load left there: no rule speaks of that load."""
+    found = {}
+    for partition in partitions:
+        load, now = (
+            loads.get((name, partition)),
+            report.whole if partition is None else report.fingerprints.get(partition),
+        )
+        left = Fingerprint.parse(load.fingerprint) if load is not None and load.fingerprint else None
+        # Another engine's says nothing.
+        if left is not None and now is not None and now.engine == left.engine and now.version != left.version:
+            where = f"{partition}: " if partition else ""
+            left_there = f"rows that its newest load did not leave there (it left {left.rows})"
+            found[partition] = f"{where}the table holds {now.rows} {left_there}: load it again"
+    return found
 
 
-def _raise(broken: Sequence[RuleOutcome], asset: str) -> None:
-    """Fail the step for the rules that could not be looked at: theirs stay without a result, as errored."""
-    if not broken:
-        return
-    told = "; ".join(f"{outcome.rule.check}: {outcome.error}" for outcome in broken[:MOST_ERRORS])
-    more = f"; and {len(broken) - MOST_ERRORS} more" if len(broken) > MOST_ERRORS else ""
-    raise DashboardTrustError(f"{asset}: {len(broken)} checks could not run: {told}{more}")
+def _partitions_of(context: dg.AssetCheckExecutionContext, name: str) -> Sequence[str]:
+    step = context.op_execution_context
+    if not step.has_partition_key and not step.has_partition_key_range:
+        raise InvalidInputError(
+            f"{name} is partitioned, and this run has no partition. Launch its checks for a partition, or for a range."
+        )
+    return step.partition_keys
+
+
+def _raise(broken: Sequence[str], asset: str) -> None:
+    """Fail the step for what could not be looked at: it stays without a result, as errored."""
+    if broken:
+        more = f"; and {len(broken) - MOST_ERRORS} more" if len(broken) > MOST_ERRORS else ""
+        told = "; ".join(broken[:MOST_ERRORS])
+        raise DashboardTrustError(f"{asset}: {len(broken)} checks could not run: {told}{more}")

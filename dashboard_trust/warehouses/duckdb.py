@@ -164,6 +164,10 @@ class DuckDBWarehouse:
 
     path: Path
 
+    def __post_init__(self) -> None:
+        """Take a path as text too."""
+        object.__setattr__(self, "path", Path(self.path))
+
     @contextmanager
     def lock(self, purpose: str, wait: timedelta | None = None) -> Iterator[None]:
         """Hold the file for ``purpose``; raise `WarehouseBusyError` naming the holder after ``wait``.

@@ -124,6 +124,8 @@ class Plain:
         days = [part for part in parts if part]
         if self.by_day and days:
             asked |= {part for part in there if min(days) < part < max(days)}
+        if parts and not asked:
+            raise NotAskableError
         found = {}
         for part in asked:
             sums = [totals(rule, rows.get(part, [])) for rows in (parts, there)]

@@ -22,7 +22,8 @@ from dashboard_trust.contracts import table_rules as t
 from dashboard_trust.contracts.rules import CHECK_NAME
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
 from dashboard_trust.errors import ContractError, WarehouseError
-from dashboard_trust.warehouses.fingerprints import fingerprint, fingerprint_by_day
+from dashboard_trust.warehouses.fingerprints import fingerprint
+from dashboard_trust.warehouses.parts import fingerprint_by_day
 from dashboard_trust.warehouses.postgres import PostgresWarehouse
 from dashboard_trust.warehouses.session import column
 

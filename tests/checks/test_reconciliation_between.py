@@ -87,7 +87,7 @@ def test_keys_that_differ_are_counted(compare, there, keys):
     found = compare(rows(*MANY), rows(*there))
 
     assert found.parts[""].measured == keys
-    assert "shop.orders has 2000 for 1999200, shop.orders has" in found.reason
+    assert "shop.orders has 2000 for 1999200.00, shop.orders has" in found.reason
     assert f"; {keys} keys differ" in found.reason
 
 

@@ -108,7 +108,6 @@ def test_rules_are_read_in_their_short_and_long_forms():
         ("condition: {sql: a > 0}", "has no 'name'"),
         ("condition: a > 0", "must be a mapping"),
         ("query: {name: q, sql: SELECT 1}", "needs min or max"),
-        ("row_count: {}", "needs min, max or of_median"),
         ("row_count: {of_median: [2]}", "two shares of the median"),
         ("row_count: {of_median: [2, 1]}", "a lower and an upper share"),
         ("row_count: {min: 1, too_little: maybe}", "not one of hold, pass"),

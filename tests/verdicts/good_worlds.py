@@ -150,8 +150,15 @@ def add_requirements(world: World, pick: Pick) -> None:
                     checks=CHECKS[: pick([1, 0, 2])],
                     period=PERIODS.get(partition) or pick_period(world, pick),
                     read_now=partition is None and rarely(pick, 4),
+                    owners=pick_owners(pick),
                 )
             )
+
+
+def pick_owners(pick: Pick) -> dict[str, tuple[str, str]]:
+    """Some checks have owners of their own: of what they find, or of what they cannot look at."""
+    known = [("", ""), ("", ""), ("team:data", "team:tools"), ("team:data", ""), ("", "team:tools")]
+    return {check: pick(known) for check in CHECKS}
 
 
 def pick_period(world: World, pick: Pick) -> Period | None:

@@ -209,6 +209,15 @@ def waived(finding, evidence):
     return finding
 
 
+def who_acts(requirement, check, outcome):
+    """Return the owner of what a check says, or of its not saying it; else the asset's."""
+    for name, (of_data, of_tools) in requirement.owners.items():
+        if name == check:
+            own = of_data if outcome in ("failed", "warned") else of_tools
+            return own if own != "" else requirement.owner
+    return requirement.owner
+
+
 def examine(requirement, promise, evidence):
     """Return what is not as promised of one asset's partition."""
     load = evidence.materializations.get((requirement.asset, requirement.partition))
@@ -221,7 +230,7 @@ def examine(requirement, promise, evidence):
             partition=partition,
             check=check,
             outcome=outcome,
-            owner=requirement.owner,
+            owner=who_acts(requirement, check, outcome),
             version="missing" if load is None else load.version_of(requirement.days),
             run_id=run_id,
             sections=requirement.sections,

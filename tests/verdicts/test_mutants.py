@@ -35,6 +35,7 @@ NO_CASE_CAN_TELL = {
         "without data_at the lag is nothing, and a window is longer than nothing"
     ),
     "_overdue: return ''  ->  pass": "None is no reason either",
+    "_owner: check or ''  ->  check": "no check is named by nothing",
     "_version: for requirement in promise.requirements  ->  for requirement in list(promise.requirements)[0:1]": (
         "an answer is laid side by side without its version; test_against_naive.py lays versions beside versions"
     ),

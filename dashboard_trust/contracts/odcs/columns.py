@@ -90,7 +90,15 @@ def _options(options: Part, prop: Part, column: str) -> Found:
 
 
 def _range(**said: Any) -> Range:
-    """Return a range; where a bound is given with and without itself, the tighter one counts."""
+    """Return a range; where a bound is given with and without itself, the tighter one counts.
+
+    To 3.0 ``exclusiveMinimum`` is whether the minimum itself is left out.
+    """
+    for closed, open_ in (("min", "above"), ("max", "below")):
+        if isinstance(exclusive := said.get(open_), bool):
+            del said[open_]
+            if exclusive and closed in said:
+                said[open_] = said.pop(closed)
     for closed, open_, tighter in (("min", "above", max), ("max", "below", min)):
         if closed in said and open_ in said:
             tightest = tighter(said[closed], said[open_])

@@ -67,6 +67,8 @@ class DataContract:
             ContractError: The contract promises nothing of it that can be checked.
         """
         rules = self.tables[self.find(name)]
+        if not rules:
+            raise ContractError(f"{self.source}: nothing that it promises of {self.find(name)!r} can be checked.")
         owners = dict.fromkeys(FAILURE_CLASSES, self.owner) if self.owner else {}
         found = TableRules(asset, rules, table, owners=owners)
         schema = table.rpartition(".")[0] if table else ".".join(f'"{part}"' for part in asset.split("/")[-2:-1])

@@ -113,7 +113,7 @@ def _count(least: int | None) -> int | None:
 
 def _key(rule: Part, columns: Mapping[str, str], column: str) -> tuple[str, ...]:
     names = [part.value for part in _argument(rule, "properties") or ()]
-    unknown = [name for name in names if name not in columns]
+    unknown = [name for name in names if not isinstance(name, str) or name not in columns]
     if unknown:
         raise UnsupportedError(f"there is no property {unknown[0]!r}: {nearest(str(unknown[0]), columns)}")
     if not names and not column:

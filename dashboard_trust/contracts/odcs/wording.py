@@ -147,7 +147,10 @@ def _names(schema: Any, definitions: Definitions) -> Iterator[str]:
     yield from schema.get("properties", ())
     reference = schema.get("$ref", "")
     if reference:
-        yield from _names(definitions[reference.rpartition("/")[2]], definitions)
+        found: Any = {"$defs": definitions, "definitions": definitions}
+        for part in reference.removeprefix("#/").split("/"):
+            found = found.get(part, {}) if isinstance(found, dict) else {}
+        yield from _names(found, definitions)
     conditions = [schema.get(key) for key in ("if", "then", "else")]
     for branch in (*schema.get("allOf", ()), *schema.get("oneOf", ()), *schema.get("anyOf", ()), *conditions):
         yield from _names(branch, definitions)
