@@ -53,8 +53,8 @@ def compare(duckdb_warehouse, postgres_warehouse):
                 session.create("shop.orders", data.schema)
                 with session.transaction():
                     session.append("shop.orders", session.stage(data))
-        said = {"table": "shop.orders", "warehouse": "billing", **options}
-        rule = Reconciliation(key=("id",), amount="amount", name="same", **said)
+        said = {"table": "shop.orders", "warehouse": "billing", "key": ("id",), **options}
+        rule = Reconciliation(amount="amount", name="same", **said)
         known = Known(elsewhere={"billing": lambda: postgres_warehouse})
         with duckdb_warehouse.session("test") as session:
             report = check_table(session, TableRules("shop/orders", (rule,)), scope, known)
@@ -97,6 +97,18 @@ def test_what_lies_within_the_tolerance_is_the_same(compare):
 
 def test_what_lies_beyond_the_tolerance_is_not(compare):
     assert not compare(rows(row(DAY, 1, "1.00")), rows(row(DAY, 1, "1.02")), tolerance=Decimal("0.01")).passed
+
+
+def test_without_a_key_the_sums_are_compared(compare):
+    assert compare(
+        rows(row(DAY, 1, "1"), row(DAY, 2, "2")), rows(row(DAY, 3, "2.5"), row(DAY, 4, "0.5")), key=()
+    ).passed
+
+
+def test_without_a_key_other_sums_differ(compare):
+    found = compare(rows(row(DAY, 1, "1")), rows(row(DAY, 1, "2")), key=())
+
+    assert "shop.orders has 1 for 1.00, shop.orders has 1 for 2.00; they differ" in found.reason
 
 
 def test_days_are_compared_by_themselves_and_one_that_is_not_there_is_not_compared(compare):

@@ -137,3 +137,15 @@ def test_a_model_skipped_by_its_own_test_is_its_own_cause():
 
     assert found.following == {}
     assert found.unexplained == ("b",)
+
+
+def test_a_failure_that_no_partition_shows_as_bad_alone_is_all_of_theirs():
+    """Thresholds count rows: what is two failures together is one, a warning, of each day."""
+    first, second = DAYS
+
+    for alone in ({first: said("warn"), second: said("warn")}, {first: said("warn"), second: said("pass")}):
+        assert statuses(by_partition(said("fail"), alone, DAYS)) == {first: FAILED, second: FAILED}
+    assert statuses(by_partition(said("warn"), {first: said("pass"), second: said("pass")}, DAYS)) == {
+        first: WARNED,
+        second: WARNED,
+    }

@@ -49,7 +49,7 @@ SOURCES = f"""
 """
 
 # dagster-dbt calls what Dagster has deprecated; it is the project's step that does, not ours.
-pytestmark = pytest.mark.filterwarnings("ignore:AssetExecutionContext:DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:AssetExecutionContext:DeprecationWarning"), pytest.mark.long]
 
 
 class Words:
@@ -174,7 +174,6 @@ def test_what_dbt_says_of_sources_holds_warns_or_is_errored(words, looked):
     assert not [one for one in words.findings("sales", "2024-03-08") if one[0] == "raw/payments"]
 
 
-@pytest.mark.long
 def test_a_freshness_run_that_breaks_off_is_never_fresh_whatever_an_older_one_left(words):
     sources = {"results": [{"unique_id": "source.words.raw.payments", "status": "pass"}]}
     (words.folder / "target" / "sources.json").write_text(json.dumps(sources))
@@ -190,7 +189,6 @@ def test_a_freshness_run_that_breaks_off_is_never_fresh_whatever_an_older_one_le
     assert "dbt" in str(failure.step_failure_data.error.cause.message)
 
 
-@pytest.mark.long
 def test_without_partitions_there_is_one_word_for_the_whole(words, looked, run):
     assert words.run(run, "rated").success
 
@@ -236,7 +234,6 @@ def test_where_every_test_passes_the_dashboard_is_refreshed(words, looked, run):
     assert words.findings("sales", "2024-03-04") == {("total", "not_null_large_amount", "not_run")}
 
 
-@pytest.mark.long
 def test_a_failed_test_of_two_models_holds_whatever_stands_on_either(words, looked, run):
     result = words.run(run, "paid", "total", day="2024-03-05")
 
@@ -249,7 +246,6 @@ def test_a_failed_test_of_two_models_holds_whatever_stands_on_either(words, look
     }
 
 
-@pytest.mark.long
 def test_a_failed_unit_test_holds_and_its_model_is_not_built(words, looked, run):
     result = words.run(run, "paid", "total", day="2024-03-06", broken="total")
 
@@ -261,7 +257,6 @@ def test_a_failed_unit_test_holds_and_its_model_is_not_built(words, looked, run)
     }
 
 
-@pytest.mark.long
 def test_a_model_that_dbt_cannot_build_fails_the_step_and_is_the_one_cause(words, looked, run):
     result = words.run(run, "paid", "total", day="2024-03-07", broken="paid")
 

@@ -106,7 +106,7 @@ def test_what_an_audit_found_are_asset_checks_bound_to_what_was_written(make_ord
     orders = make_orders(audit=UNIQUE_ID)
     result = orders.write([row(D1, 1)])
 
-    assert words(result) == {(name, D1): (True, None) for name in ("row_count", "not_null_id", "unique_id")}
+    assert words(result) == {(name, D1): (True, None) for name in ("not_null_id", "unique_id")}
     newest = instance.get_latest_materialization_event(dg.AssetKey(["shop", "orders"]))
     targets = {e.target_materialization_data.run_id for e in result.get_asset_check_evaluations()}
     assert targets == {newest.run_id}
@@ -489,3 +489,31 @@ def test_refused_rows_are_dropped_when_their_time_is_over(make_orders, warehouse
         ).fetchall()
 
     assert left == [(0,)]
+
+
+def test_what_an_audit_says_of_the_table_it_says_of_each_partition(make_orders, run, instance):
+    from dashboard_trust.contracts.model import DashboardContract
+    from dashboard_trust.enforcement.gated_assets import gates, trusted_dashboard
+
+    orders = make_orders(audit=[{"columns": {"types": {"day": "DATE", "id": "BIGINT"}}}])
+    dash = trusted_dashboard(
+        DashboardContract("dash", "team:dash"), lambda *_: None, deps=["shop/orders"], partitions_def=DAYS
+    )
+    orders.defs = trust(dg.Definitions.merge(orders.defs, dg.Definitions([dash])))
+    orders.write([row(D1, 1)])
+    orders.write([row(D2, 2)], D2)
+
+    verdicts = gates(orders.defs)[dg.AssetKey("dash")].judge(instance, [D1, D2], dt.datetime.now(dt.UTC))
+    assert {day: str(verdict.readiness) for day, verdict in verdicts.items()} == {D1: "READY", D2: "READY"}
+
+
+def test_an_audit_knows_when_a_partition_ended(make_orders):
+    fresh = [{"freshness": {"column": "at", "within_hours": 24}}]
+    orders = make_orders(audit=fresh)
+
+    assert orders.write([row(D1, 1, at=dt.datetime(2026, 1, 1, 20))]).success
+
+
+def test_an_audit_does_not_judge_by_the_volumes_before(make_orders):
+    with pytest.raises(InvalidInputError, match="make it a rule of its table"):
+        make_orders(audit=[{"volume_anomaly": {}}])

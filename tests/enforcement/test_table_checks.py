@@ -42,7 +42,7 @@ class Shop:
             metadata={"partition_expr": "day"},
         )
         def orders(context) -> None:
-            keys = context.partition_keys if partitions is not None else sorted(self.rows)
+            keys = context.partition_keys if partitions is not None else list(self.rows)
             self.load(keys)
 
         assets = fingerprinted(orders, lambda: warehouse) if prints else orders
@@ -62,7 +62,7 @@ class Shop:
 
     def write(self, rows, *, checks=True):
         """Load some days in one run, with their checks or without."""
-        self.rows, days = rows, sorted(rows)
+        self.rows, days = rows, sorted(day for day in rows if day)
         partitioned = self.defs.resolve_asset_graph().get(ORDERS).partitions_def is not None
         day, to = (days[0], days[-1] if len(days) > 1 else None) if partitioned else (None, None)
         return self.run(self.defs, "shop/orders", day=day, to=to) if checks else self._only({ORDERS}, set(), day)
@@ -299,3 +299,71 @@ def test_days_of_a_partitioned_table_are_its_partitions(warehouse):
         table_checks(spec, TableRules("shop/orders", (), time_column="day"), lambda: warehouse)
     with pytest.raises(InvalidInputError, match="not of shop/orders"):
         table_checks(spec, TableRules("shop/others", ()), lambda: warehouse)
+
+
+def test_days_are_told_by_one_column(warehouse):
+    spec = dg.AssetSpec(["shop", "orders"], metadata={"dashboard_trust/time_column": "created"})
+
+    with pytest.raises(InvalidInputError, match="has versions by the days of 'created'"):
+        table_checks(spec, TableRules("shop/orders", (), time_column="paid"), lambda: warehouse)
+
+    reader = dg.AssetSpec(
+        "mart", deps=[["shop", "orders"]], metadata={"dashboard_trust/slices": {"shop/orders": "paid"}}
+    )
+    contract = DashboardContract("dash", "team:x", tables=(TableRules("shop/orders", (), time_column="created"),))
+    dash = trusted_dashboard(contract, lambda *_: None, deps=["mart"])
+    with pytest.raises(ContractError, match="tell both by one column"):
+        trust(dg.Definitions([dg.AssetSpec(["shop", "orders"]), reader, dash]), warehouse=lambda: warehouse)
+
+
+@pytest.mark.parametrize(
+    "partitions", [None, dg.StaticPartitionsDefinition(["a"]), dg.MonthlyPartitionsDefinition("2026-01-01")]
+)
+def test_what_has_no_weekdays_is_not_judged_by_them(warehouse, partitions):
+    spec = dg.AssetSpec(["shop", "orders"], partitions_def=partitions)
+
+    with pytest.raises(InvalidInputError, match="is judged by the same weekday before"):
+        table_checks(spec, TableRules("shop/orders", (VolumeAnomaly(),)), lambda: warehouse)
+
+
+def test_a_table_by_day_that_moved_since_its_load_is_not_what_the_load_left(shop, warehouse):
+    orders = shop(NotNull("id"), partitions=None, time_column="day", prints=True)
+    orders.write({D1: [(1, 5)], D2: [(2, 5)]})
+    assert orders.check().success
+    with warehouse.connect("test") as connection:
+        connection.execute("UPDATE shop.orders SET amount = 6 WHERE id = 2")
+
+    result = orders.check()
+
+    assert not result.success
+    assert not list(result.get_asset_check_evaluations())
+    assert any("did not leave there" in str(event.event_specific_data) for event in result.all_events)
+
+
+def test_rows_of_no_day_are_no_other_rows_than_the_load_left(shop):
+    orders = shop(NotNull("id"), partitions=None, time_column="day", prints=True)
+    orders.write({D1: [(1, 5)], None: [(2, 5)]})
+
+    said = {e.check_name: e.description for e in orders.check().get_asset_check_evaluations()}
+    assert said == {"row_count": "1 rows have no readable day", "not_null_id": None}
+
+
+def test_checks_of_assets_with_alike_names_live_side_by_side(warehouse):
+    keys = [["a", "b__c"], ["a__b", "c"], ["raw", "pay-ments"], ["raw", "pay_ments"]]
+    specs = [dg.AssetSpec(key) for key in keys]
+    checks = [table_checks(s, TableRules(s.key.to_user_string(), ()), lambda: warehouse) for s in specs]
+
+    assert len(dg.Definitions(specs, asset_checks=checks).resolve_asset_graph().asset_check_keys) == 4
+
+
+def test_a_rule_cannot_speak_as_a_gate():
+    with pytest.raises(ContractError, match="the check that every gate speaks by"):
+        Condition("a > 0", name="upstream_ready")
+
+
+def test_checks_of_partitions_want_a_partition(shop):
+    orders = shop(NotNull("id"))
+
+    result = orders.check()
+
+    assert any("Launch its checks for a partition" in str(event.event_specific_data) for event in result.all_events)

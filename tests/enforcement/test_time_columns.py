@@ -23,6 +23,7 @@ from dashboard_trust.warehouses.parts import fingerprint_by_day
 FIRST, LATE, OTHER, LAST = "2026-01-01", "2026-01-03", "2026-01-04", "2026-01-20"
 PARTITIONS = dg.DailyPartitionsDefinition(FIRST, end_date="2026-01-21")
 RAW = "raw/payments"
+pytestmark = pytest.mark.long
 DECLARED = {TIME_COLUMN: "paid_at", EXTRACTED_AT: "_airbyte_extracted_at"}
 
 
