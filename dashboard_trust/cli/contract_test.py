@@ -76,7 +76,12 @@ def _read_rules(file: Path, asset: str, schema: str, table: str) -> tuple[TableR
         return found.table_rules(schema, asset, table), (*found.remarks, *late)
     if schema:
         raise InvalidInputError(f"--schema is a table of a data contract, and {file} is the contract of a dashboard.")
-    tables = {rules.asset: rules for contract in parse_contracts(text, source) for rules in contract.tables}
+    tables: dict[str, TableRules] = {}
+    for rules in (rules for contract in parse_contracts(text, source) for rules in contract.tables):
+        if tables.setdefault(rules.asset, rules) != rules:
+            raise InvalidInputError(
+                f"{file}: two contracts have rules of {rules.asset!r}, other ones: keep them in one."
+            )
     if asset not in tables:
         raise InvalidInputError(f"{file} has no rules of {asset!r}: {nearest(asset, tables)}")
     return replace(tables[asset], table=table or tables[asset].table), ()

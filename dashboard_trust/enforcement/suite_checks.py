@@ -99,7 +99,8 @@ def _told(expectation: Expectation, looks: Mapping[str, Look]) -> dict[str | Non
     for part, look in looks.items():
         found = look.results[expectation.name]
         if found.outcome != "errored":
-            metadata = {"rows": look.rows, **found.details}
+            # A condition on rows leaves some of them out: those that count are what the expectation saw.
+            metadata = {**found.details, "rows": found.details.get("element_count", look.rows)}
             told[part or None] = PartitionResult(found.outcome == "passed", found.reason, expectation.warns, metadata)
     return told
 

@@ -147,7 +147,9 @@ class Plain:
         if isinstance(rule, r.Pattern | r.Length) and kind != "text":
             raise NotAskableError
         if isinstance(rule, r.Fits) and kind == "float":
-            raise NotAskableError
+            if rule.type != "number":
+                raise NotAskableError
+            return lambda row: False
         test = TESTS[type(rule)]
         return lambda row: not missing(row[rule.column]) and not test(rule, row[rule.column])
 
