@@ -49,7 +49,11 @@ class Plain:
 
     def answer(self, rules: t.TableRules) -> dict[str, Any]:
         """Return what every rule finds, as `rule_engines.summary` has it."""
-        return {rule.check: self._find(rule) for rule in rules.all_rules}
+        answer = {rule.check: self._find(rule) for rule in rules.all_rules}
+        counts = [answer[rule.check] for rule in rules.all_rules if isinstance(rule, t.RowCount)]
+        if self.by_day and any(found == {"": (True, 0)} for found in counts):  # nothing is what is to be there
+            return {check: found or {"": (True, None)} for check, found in answer.items()}
+        return answer
 
     def _find(self, rule: Any) -> Any:
         try:

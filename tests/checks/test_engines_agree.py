@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from generated_frames import cases
-from hypothesis import HealthCheck, given, settings
+from generated_frames import NAME, Case, cases
+from hypothesis import HealthCheck, example, given, settings
 from rule_engines import summary
 
 from dashboard_trust.checks.evaluate import Known
+from dashboard_trust.contracts.row_rules import NotNull
+from dashboard_trust.contracts.table_rules import RowCount, TableRules
 
 PATIENT = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=False, report_multiple_bugs=False)
 
@@ -25,6 +27,7 @@ def agree(engines, case):
 
 @settings(PATIENT, max_examples=100)
 @given(cases())
+@example(Case([], [], TableRules("shop/orders", (RowCount(min=0), NotNull("id")), table=NAME), "day"))
 def test_every_engine_finds_what_is_found_row_by_row(engines, case):
     agree(engines, case)
 
