@@ -102,6 +102,25 @@ def as_check_name(text: str) -> str:
     return name if name == text else f"{name.strip('_')}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
+def refuse_stretch(title: str, low: tuple[Value | None, Value | None], high: tuple[Value | None, Value | None]) -> None:
+    """Refuse bounds that cannot be meant together.
+
+    Args:
+        title: What they are of, as it is spoken of: ``a range``.
+        low: ``min``, which is allowed itself, and ``above``, which is not.
+        high: ``max`` and ``below``, likewise.
+    """
+    for (closed, without), words in ((low, "min or above"), (high, "max or below")):
+        if closed is not None and without is not None:
+            raise ContractError(f"{title} has {words}, not both")
+    least, most = (low[0] if low[1] is None else low[1]), (high[0] if high[1] is None else high[1])
+    if least is None and most is None:
+        raise ContractError(f"{title} needs min, max, above or below")
+    refuse_bounds(least, most)
+    if least is not None and least == most and (low[1] is not None or high[1] is not None):
+        raise ContractError(f"{title} from {least} to {most} without its bounds holds nothing")
+
+
 def refuse_bounds(low: Value | None, high: Value | None) -> None:
     """Refuse bounds between which nothing lies."""
     if low is None or high is None:

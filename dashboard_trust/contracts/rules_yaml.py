@@ -229,7 +229,7 @@ OPTIONS: Mapping[str, Mapping[str, Reader]] = {
     },
     "columns": {"types": _types, "added": read_word("reported", "refused"), "ordered": read_boolean},
     "condition": {"sql": Entry.text, **ALLOWED},
-    "query": {"sql": Entry.text, "min": _decimal, "max": _decimal},
+    "query": {"sql": Entry.text, **dict.fromkeys(("min", "max", "above", "below"), _decimal)},
 }
 """What may be said of each kind of rule, and how it is read."""
 

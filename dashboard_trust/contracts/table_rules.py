@@ -10,7 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
-from dashboard_trust.contracts.rules import Rule, refuse_bounds, refuse_unnamed
+from dashboard_trust.contracts.rules import Rule, refuse_bounds, refuse_stretch, refuse_unnamed
 from dashboard_trust.errors import ContractError, nearest
 
 TooLittle = Literal["hold", "pass"]
@@ -136,7 +136,7 @@ class Columns(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Query(Rule):
-    """A query of the engine gives a number between two bounds, themselves included.
+    """A query of the engine gives a number between two bounds, themselves included unless ``above`` or ``below`` is given.
 
     In ``sql``, ``{table}`` stands for the rows of the partition; it is asked for each by itself.
     """
@@ -146,6 +146,8 @@ class Query(Rule):
     sql: str
     min: Decimal | None = None
     max: Decimal | None = None
+    above: Decimal | None = None
+    below: Decimal | None = None
 
     def __post_init__(self) -> None:
         """Refuse one without a name or bounds."""
@@ -153,9 +155,7 @@ class Query(Rule):
         refuse_unnamed(self, "query")
         if not self.sql.strip():
             raise ContractError(f"query {self.name!r} has no sql")
-        if self.min is None and self.max is None:
-            raise ContractError(f"query {self.name!r} needs min or max: what may it say?")
-        refuse_bounds(self.min, self.max)
+        refuse_stretch(f"query {self.name!r}", (self.min, self.above), (self.max, self.below))
 
 
 @dataclass(frozen=True, slots=True)

@@ -528,6 +528,28 @@ def test_several_partitions_in_one_go_are_what_each_is_alone(session, way):
         }
 
 
+@pytest.mark.parametrize(
+    ("bounds", "wanted"),
+    [
+        ({"above": Decimal(2)}, "more than 2"),
+        ({"below": Decimal("2.0")}, "less than 2.0"),
+        ({"min": Decimal(3)}, "at least 3"),
+        ({"max": Decimal(1)}, "at most 1"),
+        ({"above": Decimal(2), "below": Decimal("1E+3")}, "more than 2 and less than 1000"),
+        ({"min": Decimal(0), "below": Decimal(2)}, "at least 0 and less than 2"),
+        ({"min": Decimal(0), "max": Decimal(0)}, "0"),
+        ({"above": Decimal(1), "below": Decimal(3)}, ""),
+        ({"min": Decimal(2), "max": Decimal(2)}, ""),
+    ],
+)
+def test_what_a_query_may_say_is_told_plainly_and_a_bound_of_its_own_kind_is_kept(session, bounds, wanted):
+    rule = t.Query("SELECT COUNT(*) FROM {table}", name="query", unit="rows", **bounds)
+
+    outcome = outcome_of(look(session, orders(row(1), row(2)), rule), rule)
+    assert outcome.reason == (f"2 rows, {wanted} expected" if wanted else "")
+    assert outcome.passed == (not wanted)
+
+
 @pytest.mark.parametrize("name", ["or ders", "Orders", 'or"ders', "b\u00fccher", "select", "or.ders", "o'rders"])
 def test_a_table_and_its_columns_may_have_any_name(session, name):
     told = t.TableRules(

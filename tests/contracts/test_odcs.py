@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from decimal import Context, Decimal
+from decimal import Decimal
 
 import pytest
 from data_contracts import OLD, PAYMENTS, with_contract, with_property, with_table
@@ -79,7 +79,7 @@ class TestWhole:
             OPEN_PAYMENTS: Query(
                 name=OPEN_PAYMENTS,
                 sql="SELECT count(*) FROM {table} WHERE status = 'open'",
-                max=Context(prec=60).next_minus(Decimal(2)),
+                below=Decimal(2),
                 description="open payments",
             ),
             "freshness_paid_at": Freshness(name="freshness_paid_at", column="paid_at", within=dt.timedelta(hours=26)),
@@ -432,8 +432,8 @@ class TestQuality:
 
         assert isinstance(rule, Query)
         assert rule.sql == 'SELECT avg("x") FROM {table} t JOIN {table} u USING ("x")'
-        assert (rule.max, rule.unit) == (Decimal("7.5"), "EUR")
-        assert Decimal(5) < rule.min < Decimal(math.nextafter(5, 6))
+        assert (rule.min, rule.above, rule.max, rule.below) == (None, Decimal(5), Decimal("7.5"), None)
+        assert rule.unit == "EUR"
 
     @pytest.mark.parametrize(
         ("word", "severity"),

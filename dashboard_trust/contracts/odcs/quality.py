@@ -152,12 +152,11 @@ def _query(rule: Part, column: str) -> Rule | Remark:
     bounds = read_bounds(rule)
     if bounds is None:
         raise UnsupportedError("it does not say what the query is to give: mustBe, or another operator")
-    low, high = bounds.closed()
     sql = rule.text("query")
     common = described(rule)
     # Without a name of its own it is told by what it asks.
     common["name"] = common["name"] or f"query_{hashlib.sha256(f'{column} {sql}'.encode()).hexdigest()[:6]}"
-    return attempt(rule, Query, sql=_filled(sql, column), min=low, max=high, unit=rule.text("unit"), **common)
+    return attempt(rule, Query, sql=_filled(sql, column), unit=rule.text("unit"), **bounds.said, **common)
 
 
 def _filled(sql: str, column: str) -> str:
