@@ -18,6 +18,9 @@ TooLittle = Literal["hold", "pass"]
 FAILURE_CLASSES = ("schema", "volume", "freshness", "keys", "values", "consistency", "errored")
 """Kinds of failure, for which a table may have an owner each; ``errored``: a rule could not be looked at."""
 
+ANY_TEXT = "any text"
+"""For the type of a column that is to hold text: of any length, or of a type of the engine's own (an enum, a UUID)."""
+
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -113,7 +116,8 @@ class Columns(Rule):
     """The table has these columns; one that is missing or of another type fails.
 
     Args:
-        types: The type of each column as SQL has it (``decimal(18, 2)``); an empty one is not looked at.
+        types: The type of each column as SQL has it (``decimal(18, 2)``), or `ANY_TEXT`: no number, boolean, day or
+            moment. An empty one is not looked at.
         added: Whether a column more is ``reported`` or fails (``refused``).
         ordered: Whether they must come in this order.
     """
@@ -136,7 +140,7 @@ class Columns(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Query(Rule):
-    """A query of the engine gives a number between two bounds, themselves included unless ``above`` or ``below`` is given.
+    """A query of the engine gives a number between two bounds, themselves included but for ``above`` and ``below``.
 
     In ``sql``, ``{table}`` stands for the rows of the partition; it is asked for each by itself.
     """

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard_trust.contracts.odcs.attempts import Found
-from dashboard_trust.contracts.odcs.column_types import to_sql_type
-from dashboard_trust.contracts.odcs.columns import column_of, column_rules, is_column
+from dashboard_trust.contracts.odcs.columns import column_of, column_rules, column_type, is_column
 from dashboard_trust.contracts.odcs.document import Document, Part, Remark, parse_document, read_document
 from dashboard_trust.contracts.odcs.judging import judge
 from dashboard_trust.contracts.odcs.keys import primary_key, references
@@ -145,7 +144,7 @@ def _rules(table: Part, tables: Sequence[Part], levels: Iterable[Level], remarks
 def _found(table: Part, tables: Sequence[Part]) -> Found:
     props = table.parts("properties")
     columns = {prop.text("name"): column_of(prop) for prop in props if is_column(prop)}
-    types = {column_of(prop): to_sql_type(prop.text("physicalType")) for prop in props if is_column(prop)}
+    types = {column_of(prop): column_type(prop) for prop in props if is_column(prop)}
     if types:
         yield Columns(types=types)
     yield from primary_key(table)

@@ -49,7 +49,8 @@ class Piece:
 def judge(document: Document) -> tuple[Remark, ...]:
     """Return what is wrong with a file.
 
-    What breaks the newest schema and the one it declares is an error; what breaks only one of them is a warning.
+    What breaks the newest schema and the one it declares is an error, told as the declared one has it; what breaks
+    only one of them is a warning.
     """
     refused = _refuse(document)
     if refused is not None:
@@ -59,11 +60,12 @@ def judge(document: Document) -> tuple[Remark, ...]:
     if SCHEMAS[declared] == NEWEST:
         return by_newest
     by_declared = _broken(document, SCHEMAS[declared])
-    places = _places(by_declared)
-    # Where each finds something, and never in the same place, the file is right by neither.
-    both = _places(by_newest) & places or (_places(by_newest) if places else set())
+    both = _places(by_newest) & _places(by_declared)
+    if by_newest and not both:
+        # Where each finds something, and never in the same place, the file is right by neither.
+        both = _places(by_declared)
     return (
-        *(remark for remark in by_newest if remark.pointer in both),
+        *(remark for remark in by_declared if remark.pointer in both),
         *_only_in(f"{NEWEST}; the file declares {declared}", (one for one in by_newest if one.pointer not in both)),
         *_only_in(f"{declared}, which the file declares", (one for one in by_declared if one.pointer not in both)),
     )
