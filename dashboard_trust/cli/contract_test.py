@@ -13,10 +13,12 @@ from dashboard_trust.cli.location import HomeOption
 from dashboard_trust.errors import InvalidInputError, nearest
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
     from dashboard_trust.checks.outcomes import RuleOutcome
-    from dashboard_trust.contracts.odcs.document import Remark
+    from dashboard_trust.contracts.model import DashboardContract
+    from dashboard_trust.contracts.remarks import Remark
     from dashboard_trust.contracts.table_rules import TableRules
     from dashboard_trust.warehouses.session import Warehouse
 
@@ -63,28 +65,39 @@ def _read_rules(file: Path, asset: str, schema: str, table: str) -> tuple[TableR
     from dashboard_trust.contracts.files import read_text
     from dashboard_trust.contracts.linting import is_data_contract
     from dashboard_trust.contracts.odcs.contract import parse_data_contract
-    from dashboard_trust.contracts.odcs.document import Remark
     from dashboard_trust.contracts.yaml import parse_contracts
 
     text, source = read_text(file), str(file)
     if is_data_contract(text, source):
         found = parse_data_contract(text, source)
-        window = found.windows.get(found.find(schema))
+        rules, name = found.table_rules(schema, asset, table), found.find(schema)
         # Of when it was loaded a table says nothing.
-        due = f"a load is due within {window}, which a dashboard's gate checks"
-        late = [Remark(source, 1, "/slaProperties", due, severity="warning")] if window else []
-        return found.table_rules(schema, asset, table), (*found.remarks, *late)
+        return rules, (*rules.unchecked, *([found.due[name]] if name in found.due else []))
     if schema:
         raise InvalidInputError(f"--schema is a table of a data contract, and {file} is the contract of a dashboard.")
+    contracts = parse_contracts(text, source)
+    rules = _find_rules(contracts, asset, source)
+    late = [_due(contract.freshness[asset], source) for contract in contracts if asset in contract.freshness]
+    return replace(rules, table=table or rules.table), (*rules.unchecked, *dict.fromkeys(late))
+
+
+def _find_rules(contracts: Sequence[DashboardContract], asset: str, source: str) -> TableRules:
     tables: dict[str, TableRules] = {}
-    for rules in (rules for contract in parse_contracts(text, source) for rules in contract.tables):
+    for rules in (rules for contract in contracts for rules in contract.tables):
         if tables.setdefault(rules.asset, rules) != rules:
             raise InvalidInputError(
-                f"{file}: two contracts have rules of {rules.asset!r}, other ones: keep them in one."
+                f"{source}: two contracts have rules of {rules.asset!r}, other ones: keep them in one."
             )
     if asset not in tables:
-        raise InvalidInputError(f"{file} has no rules of {asset!r}: {nearest(asset, tables)}")
-    return replace(tables[asset], table=table or tables[asset].table), ()
+        raise InvalidInputError(f"{source} has no rules of {asset!r}: {nearest(asset, tables)}")
+    return tables[asset]
+
+
+def _due(window: dt.timedelta, source: str) -> Remark:
+    from dashboard_trust.contracts.remarks import Remark, in_words
+
+    due = f"a load is due within {in_words(window)}, which the dashboard's gate checks"
+    return Remark(source, 0, "", due, severity="warning")
 
 
 def _find_warehouse(uri: str | None, home: Path | None) -> Warehouse:

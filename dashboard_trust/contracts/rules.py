@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import ClassVar, Literal
 
@@ -31,6 +31,7 @@ class Rule:
         owner: Who acts when it fails; by default the owner of its failure class, then of the asset.
         description: What it is for, shown with the check.
         unit: The unit of what it measures, as it is shown: ``EUR``.
+        place: Where it is written (``file:line``), for messages; no part of what it asks.
     """
 
     kind: ClassVar[str]
@@ -41,6 +42,7 @@ class Rule:
     owner: str = ""
     description: str = ""
     unit: str = ""
+    place: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a name that no asset check may have."""
@@ -94,6 +96,13 @@ class RowRule(Rule):
         if self.allowed_percent is None:
             return bad <= self.allowed_rows
         return bad == 0 or bad * 100 <= Decimal(str(self.allowed_percent)) * rows
+
+
+def is_same(one: Rule, other: Rule) -> bool:
+    """Return whether two rules are one check that asks the same, in whatever words it is described."""
+    if type(one) is not type(other) or one.check != other.check:
+        return False
+    return replace(one, name="", description="") == replace(other, name="", description="")
 
 
 def as_check_name(text: str) -> str:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
+from dashboard_trust.contracts.remarks import Remark
 from dashboard_trust.contracts.rules import Rule, refuse_bounds, refuse_stretch, refuse_unnamed
 from dashboard_trust.errors import ContractError, nearest
 
@@ -234,6 +235,7 @@ class TableRules:
             of its own.
         owners: Who acts, by failure class (`FAILURE_CLASSES`): e-mail addresses or ``team:name``.
         sample_failures: How many failing keys are shown with a check; by default none, as they are data.
+        unchecked: What its data contract asks besides, and no rule here checks.
     """
 
     asset: str
@@ -242,15 +244,18 @@ class TableRules:
     time_column: str = ""
     owners: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     sample_failures: int = 0
+    unchecked: tuple[Remark, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse rules that are none, or two of one name."""
         if not self.asset.strip("/ "):
             raise ContractError("The rules of a table need its asset key.")
-        names = [rule.check for rule in self.all_rules]
-        for name in names:
-            if names.count(name) > 1:
-                raise ContractError(f"{self.asset}: two rules are named {name!r}. Give one of them another `name`.")
+        seen: dict[str, Rule] = {}
+        for rule in self.all_rules:
+            if rule.check in seen:
+                named = _of_one_name(seen[rule.check], rule)
+                raise ContractError(f"{self.asset}: {named}. Give one of them another `name`.")
+            seen[rule.check] = rule
         for failure_class in self.owners:
             if failure_class not in FAILURE_CLASSES:
                 raise ContractError(
@@ -284,6 +289,14 @@ class TableRules:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _of_one_name(one: Rule, other: Rule) -> str:
+    """Return what is wrong with two rules of one name, and where they are written."""
+    places = [rule.place for rule in (one, other) if rule.place]
+    where = f" ({' and '.join(places)})" if places else ""
+    every = "; every table has one of that name, of its rows" if one == RowCount() and not one.place else ""
+    return f"two rules are named {one.check!r}{where}{every}"
 
 
 def _refuse_too_little(word: str) -> None:

@@ -150,7 +150,32 @@ def test_when_a_load_is_due_is_named_as_not_checked_here(shop, capfd):
     (shop / "pay.yaml").write_text(CONTRACT + "slaProperties: [{property: frequency, value: 1, unit: d}]\n")
 
     assert call() == 0
-    assert "/slaProperties: a load is due within 1 day, 0:00:00" in capfd.readouterr().out
+    due = (
+        "unchecked pay.yaml:19: warning: /slaProperties/0: a load is due within 1 day, which a dashboard's gate checks"
+    )
+    assert due in capfd.readouterr().out.splitlines()
+
+
+def test_what_is_not_checked_of_another_table_is_not_said(shop, capfd):
+    change("CREATE TABLE raw.other AS SELECT 1 AS id")
+
+    assert call("--table", "raw.other", schema="other") == 0
+    assert "unchecked" not in capfd.readouterr().out
+
+
+def test_what_a_data_contract_asks_in_vain_is_said_also_from_the_dashboard_that_uses_it(shop, capfd):
+    (shop / "dash.yaml").write_text(
+        "key: dash\nowner: team:x\nfreshness: {raw/payments: {fail_after_hours: 26}}\n"
+        "tables: [{asset: raw/payments, data_contract: pay.yaml, schema: payments}]\n"
+    )
+
+    assert call(file="dash.yaml", schema="") == 0
+    said = capfd.readouterr().out.splitlines()
+    assert said[-3].startswith("unchecked pay.yaml:15: warning: /schema/0/properties/1/quality/1: is not checked: ")
+    assert said[-2:] == [
+        "unchecked dash.yaml: warning: a load is due within 26 hours, which the dashboard's gate checks",
+        "raw/payments: 5 of 5 rules pass, 2 not checked",
+    ]
 
 
 def test_a_wrong_contract_is_bad_input_and_nothing_is_opened(shop, capfd):

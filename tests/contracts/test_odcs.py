@@ -167,6 +167,52 @@ class TestWhole:
         assert set(rules) == set(turned)
         assert rules["filled"].severity == "error"
 
+    def test_a_quality_rule_may_have_the_name_of_the_row_count_that_every_table_has(self):
+        named = {"metric": "nullValues", "mustBe": 0, "name": "row_count"}
+        found = parse_data_contract(quality(**named)).table_rules("t", "raw/t")
+
+        first, rule = found.all_rules[0], found.rules[-1]
+        assert first == RowCount()
+        assert isinstance(rule, NotNull)
+        assert rule.check.startswith("row_count_")
+
+    def test_a_row_count_may_be_named_as_it_is(self):
+        text = with_table(quality=[{"metric": "rowCount", "mustBeGreaterThan": 4, "name": "row_count"}])
+
+        assert parse_data_contract(text).table_rules("t", "raw/t").all_rules == (
+            RowCount(name="row_count", description="row_count", min=5),
+        )
+
+    def test_a_contract_without_tables_says_so(self):
+        with pytest.raises(ContractError, match=r"c\.yaml: it has no table: it promises nothing under `schema`"):
+            parse_data_contract(with_contract(), "c.yaml").find()
+
+    def test_each_table_has_what_is_not_checked_of_it_and_of_the_whole_file(self):
+        text = with_contract(
+            schema=[
+                {"name": "t", "properties": [{"name": "x", "logicalType": "time"}]},
+                *({"name": f"t{n}", "properties": [{"name": "x", "logicalType": "array"}]} for n in range(10)),
+            ],
+            slaProperties=[
+                {"property": "retention", "value": 1, "element": "t.x, t1"},
+                {"property": "retention", "value": 1},
+                {"property": "latency", "value": 1, "element": "nowhere"},
+            ],
+        )
+        unchecked = parse_data_contract(text).unchecked
+
+        assert {name: [remark.pointer for remark in remarks] for name, remarks in unchecked.items()} == {
+            "t": ["", "/schema/0/properties/0", "/slaProperties/0", "/slaProperties/1", "/slaProperties/2"],
+            **{
+                f"t{n}": [
+                    *("", f"/schema/{n + 1}/properties/0"),
+                    *(["/slaProperties/0"] if n == 1 else []),
+                    *("/slaProperties/1", "/slaProperties/2"),
+                ]
+                for n in range(10)
+            },
+        }
+
 
 class TestProperties:
     @pytest.mark.parametrize(
@@ -529,6 +575,22 @@ class TestServiceLevels:
         contract = parse_data_contract(PAYMENTS)
 
         assert contract.windows == {"payments": dt.timedelta(days=1)}
+
+    @pytest.mark.parametrize(
+        ("value", "unit", "told"),
+        [(4, "d", "4 days"), (24, "h", "1 day"), (26, "h", "26 hours"), (90, "m", "90 minutes"), (5, "s", "5 seconds")],
+    )
+    def test_when_a_load_is_due_is_told_plainly_where_it_stands(self, value, unit, told):
+        contract = self.contract(
+            {"property": "retention", "value": 9, "unit": "y"},
+            {"property": "frequency", "value": 9, "unit": "y"},
+            {"property": "frequency", "value": value, "unit": unit, "element": "t"},
+        )
+
+        due = contract.due["t"]
+        assert due.problem == f"a load is due within {told}, which a dashboard's gate checks"
+        assert (due.pointer, due.line, due.severity) == ("/slaProperties/2", 21, "warning")
+        assert contract.due["u"].pointer == "/slaProperties/1"
 
     def test_a_level_without_an_element_is_of_every_table(self):
         contract = self.contract({"property": "frequency", "value": 1, "unit": "d"})

@@ -10,8 +10,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from dashboard_trust.contracts.odcs.document import Document, Remark
+from dashboard_trust.contracts.odcs.document import Document
 from dashboard_trust.contracts.odcs.wording import MISPLACED, explain
+from dashboard_trust.contracts.remarks import Remark
 
 NEWEST = "v3.2.0"
 SCHEMAS: Mapping[str, str] = {

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from dashboard_trust.contracts.odcs.attempts import Found, UnsupportedError, attempt, guarded
 from dashboard_trust.contracts.odcs.bounds import OPERATORS, read_allowance, read_bounds
-from dashboard_trust.contracts.odcs.document import Part, Remark
+from dashboard_trust.contracts.odcs.document import Part
+from dashboard_trust.contracts.remarks import Remark
 from dashboard_trust.contracts.row_rules import AcceptedValues, Condition, NotNull, Pattern, Unique
 from dashboard_trust.contracts.rules import Rule, Value, as_check_name
 from dashboard_trust.contracts.table_rules import Query, RowCount
