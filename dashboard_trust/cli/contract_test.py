@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from dashboard_trust.errors import InvalidInputError, nearest
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dashboard_trust.checks.outcomes import RuleOutcome
     from dashboard_trust.contracts.model import DashboardContract
@@ -127,12 +128,18 @@ def _report(warehouse: Warehouse, rules: TableRules, unchecked: Sequence[Remark]
         "unchecked": [describe(remark) for remark in unchecked],
     }
     failed = [one for one in outcomes if not one.passed and one.rule.severity == "error"]
-    passed = sum(outcome.passed for outcome in outcomes)
-    summary = f"{rules.asset}: {passed} of {len(outcomes)} rules pass" + (
-        f", {len(unchecked)} not checked" if unchecked else ""
-    )
-    lines = [*map(_line, outcomes), *(f"unchecked {remark}" for remark in unchecked), summary]
+    said = (f"{'unchecked':<9} {remark.place}: {remark.words}" for remark in unchecked)
+    lines = [*_lines(outcomes), *said, _summary(outcomes, rules, unchecked)]
     return Answer(document, "\n".join(lines), exit_code=3 if failed else 0, whole_lines=True)
+
+
+def _summary(outcomes: Sequence[RuleOutcome], rules: TableRules, unchecked: Sequence[Remark]) -> str:
+    """Return how many rules pass, and how many do not: "raw/payments: 3 of 5 rules pass, 1 failed, 1 errored"."""
+    words = Counter(map(_word, outcomes))
+    passed = f"{words['passed']} of {len(outcomes)} rules pass"
+    others = [f"{words[word]} {word}" for word in ("failed", "errored", "warned") if words[word]]
+    besides = f"; not checked here: {len(unchecked)}" if unchecked else ""
+    return f"{rules.asset}: {', '.join((passed, *others))}{besides}"
 
 
 def _describe(outcome: RuleOutcome, rules: TableRules) -> dict[str, str]:
@@ -145,9 +152,15 @@ def _describe(outcome: RuleOutcome, rules: TableRules) -> dict[str, str]:
     }
 
 
-def _line(outcome: RuleOutcome) -> str:
-    reason = " ".join(outcome.reason.split())
-    return f"{_word(outcome):<9} {outcome.rule.check}" + (f": {reason}" if reason else "")
+def _lines(outcomes: Sequence[RuleOutcome]) -> Iterator[str]:
+    """Yield a line for each rule; for all that could not be looked at for one reason, one."""
+    found: dict[str, list[RuleOutcome]] = {}
+    for outcome in outcomes:
+        found.setdefault(outcome.error or outcome.rule.check, []).append(outcome)
+    for alike in found.values():
+        reason = " ".join(alike[0].reason.split())
+        names = ", ".join(outcome.rule.check for outcome in alike)
+        yield f"{_word(alike[0]):<9} {names}" + (f": {reason}" if reason else "")
 
 
 def _word(outcome: RuleOutcome) -> str:

@@ -24,10 +24,19 @@ class Remark:
 
     def __str__(self) -> str:
         """Return it in a line, the place first, as compilers do."""
+        return f"{self.place}: {self.severity}: {self.words}"
+
+    @property
+    def place(self) -> str:
+        """The file, and the line where there is one."""
+        return f"{self.source}:{self.line}" if self.line else self.source
+
+    @property
+    def words(self) -> str:
+        """What is to be said, after where it stands."""
         expected = f"; expected {self.expected}" if self.expected else ""
         pointer = f"{self.pointer}: " if self.pointer else ""
-        place = f"{self.source}:{self.line}" if self.line else self.source
-        return f"{place}: {self.severity}: {pointer}{self.problem}{expected}"
+        return f"{pointer}{self.problem}{expected}"
 
 
 def in_words(length: dt.timedelta) -> str:

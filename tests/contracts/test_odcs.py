@@ -130,7 +130,9 @@ class TestWhole:
     def test_a_table_of_several_has_to_be_named(self):
         contract = parse_data_contract(PAYMENTS, "pay.yaml")
 
-        with pytest.raises(ContractError, match=r"pay\.yaml: name one of: payments, customers"):
+        with pytest.raises(
+            ContractError, match=r"pay\.yaml: it has 2 tables, name one of them as schema: payments, customers"
+        ):
             contract.table_rules("", "raw/payments")
         with pytest.raises(ContractError, match="did you mean 'payments'"):
             contract.table_rules("payment", "raw/payments")

@@ -221,7 +221,7 @@ class TestDataContracts:
     @pytest.mark.parametrize(
         ("said", "why"),
         [
-            ("", "name one of: payments, customers"),
+            ("", "name one of them as schema: payments, customers"),
             (", schema: payment", "did you mean 'payments'?"),
             (", schema: payments, rules: [row_count: {min: 1}]", "two rules are named 'row_count'"),
         ],
@@ -296,4 +296,4 @@ class TestDataContracts:
             self.read(folder, "tables: [{asset: raw/payments, data_contract: pay.odcs.yaml, schema: payments}]")
         message = str(caught.value)
         assert message.startswith("contracts/dash.yaml, line 3: tables[1].data_contract cannot be used: ")
-        assert "contracts/pay.odcs.yaml:19: error: /schema/0/properties/1/logicalType: is 'numbr'" in message
+        assert "contracts/pay.odcs.yaml:19: /schema/0/properties/1/logicalType: is 'numbr'" in message

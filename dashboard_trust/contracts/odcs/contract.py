@@ -57,10 +57,10 @@ class DataContract:
         if not name and len(self.tables) == 1:
             return next(iter(self.tables))
         if name not in self.tables:
-            known = ", ".join(self.tables)
-            if not known:
+            if not self.tables:
                 raise ContractError(f"{self.source}: it has no table: it promises nothing under `schema`.")
-            word = f"there is no table {name!r}: {nearest(name, self.tables)}" if name else f"name one of: {known}"
+            several = f"it has {len(self.tables)} tables, name one of them as schema: {', '.join(self.tables)}"
+            word = f"there is no table {name!r}: {nearest(name, self.tables)}" if name else several
             raise ContractError(f"{self.source}: {word}.")
         return name
 
@@ -111,7 +111,7 @@ def _believed(document: Document) -> DataContract:
         wrong = [remark for remark in found.remarks if remark.severity == "error"]
     if found is None or wrong:
         more = f" (and {len(wrong) - 1} more: dashboard-trust contract lint {document.source})" if wrong[1:] else ""
-        raise ContractError(f"{wrong[0]}{more}.")
+        raise ContractError(f"{wrong[0].place}: {wrong[0].words}{more}.")
     return found
 
 
