@@ -362,6 +362,14 @@ def test_as_many_as_are_allowed_are_allowed(allowance, bad, rows, passes):
     assert found.parts.get("", found).passed is passes
 
 
+@pytest.mark.parametrize(("percent", "told"), [(5, "5 % may"), (math.nextafter(5, 0), "less than 5 % may")])
+def test_a_share_that_is_just_not_allowed_is_told_as_that(percent, told):
+    rule = r.NotNull("id", allowed_percent=percent)
+    frame = pa.table({"id": pa.array([None] * 6 + list(range(94)), pa.int64())})
+
+    assert outcome_of(check_frame(frame, rules(rule)), rule).reason == f"6 of 100 rows have no id; {told}"
+
+
 def test_missing_values_are_minded_by_not_null_alone(session):
     data = orders(row(1), row(2, ratio=None, name=None, amount=None, at=None), row(3, ratio=math.nan))
     asked = (

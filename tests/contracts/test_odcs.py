@@ -189,7 +189,7 @@ class TestWhole:
         with pytest.raises(ContractError, match=r"c\.yaml: it has no table: it promises nothing under `schema`"):
             parse_data_contract(with_contract(), "c.yaml").find()
 
-    def test_each_table_has_what_is_not_checked_of_it_and_of_the_whole_file(self):
+    def test_each_table_has_what_is_not_checked_of_it_and_no_other(self):
         text = with_contract(
             schema=[
                 {"name": "t", "properties": [{"name": "x", "logicalType": "time"}]},
@@ -204,16 +204,23 @@ class TestWhole:
         unchecked = parse_data_contract(text).unchecked
 
         assert {name: [remark.pointer for remark in remarks] for name, remarks in unchecked.items()} == {
-            "t": ["", "/schema/0/properties/0", "/slaProperties/0", "/slaProperties/1", "/slaProperties/2"],
+            "t": ["/schema/0/properties/0", "/slaProperties/0", "/slaProperties/1", "/slaProperties/2"],
             **{
                 f"t{n}": [
-                    *("", f"/schema/{n + 1}/properties/0"),
+                    f"/schema/{n + 1}/properties/0",
                     *(["/slaProperties/0"] if n == 1 else []),
                     *("/slaProperties/1", "/slaProperties/2"),
                 ]
                 for n in range(10)
             },
         }
+
+    def test_one_query_with_two_bounds_is_two_rules_and_said_twice_one(self):
+        asked = {"type": "sql", "query": "SELECT count(*) FROM {object}"}
+        low, high = asked | {"mustBeGreaterThan": 0}, asked | {"mustBeLessThan": 9}
+
+        rules = rules_of(with_property(logicalType="string", quality=[low, high, low])).values()
+        assert [(rule.above, rule.below) for rule in rules] == [(0, None), (None, 9)]
 
 
 class TestProperties:

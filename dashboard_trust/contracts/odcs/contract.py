@@ -34,7 +34,7 @@ class DataContract:
         tables: The rules of each table, by the name of its schema object.
         windows: The age from which a table's newest load is overdue, where a service level says it.
         remarks: What is wrong with the file, or right and not checked.
-        unchecked: Those of each table, or of the whole file.
+        unchecked: What is asked of each table and is not checked.
         due: What says each window, as that which no look at a table can tell.
     """
 
@@ -146,10 +146,10 @@ def _translate(document: Document) -> DataContract:
 
 
 def _is_about(remark: Remark, table: Part, meant: Mapping[str, Set[str]]) -> bool:
-    """Whether a remark is about a table, or about the whole file; a service level is about the tables it means."""
+    """Whether a remark is about what is asked of a table, there or by a service level that means it."""
     if remark.pointer in meant:
         return table.text("name") in meant[remark.pointer]
-    return not remark.pointer.startswith("/schema/") or f"{remark.pointer}/".startswith(f"{table.pointer}/")
+    return f"{remark.pointer}/".startswith(f"{table.pointer}/")
 
 
 def _rules(table: Part, tables: Sequence[Part], levels: Iterable[Level], remarks: list[Remark]) -> tuple[Rule, ...]:

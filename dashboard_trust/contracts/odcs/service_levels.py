@@ -115,7 +115,7 @@ def _window(level: Part) -> dt.timedelta:
     value, unit = level.part("value"), level.text("unit").lower()
     said = value.value if value is not None else None
     if unit not in UNITS:
-        raise UnsupportedError(f"the unit {level.text('unit')!r} is not known: {', '.join(filter(None, UNITS))}")
+        raise UnsupportedError(f"the unit {level.text('unit')!r} is not known: write s, m, h, d, w, mo or y")
     try:
         window = _iso(said) if isinstance(said, str) and said.startswith("P") else _number(said) * UNITS[unit]
     except (ValueError, ArithmeticError):
