@@ -154,9 +154,9 @@ def _describe(outcome: RuleOutcome, rules: TableRules) -> dict[str, str]:
 
 def _lines(outcomes: Sequence[RuleOutcome]) -> Iterator[str]:
     """Yield a line for each rule; for all that could not be looked at for one reason, one."""
-    found: dict[str, list[RuleOutcome]] = {}
+    found: dict[tuple[str, str], list[RuleOutcome]] = {}
     for outcome in outcomes:
-        found.setdefault(outcome.error or outcome.rule.check, []).append(outcome)
+        found.setdefault((outcome.error, "" if outcome.error else outcome.rule.check), []).append(outcome)
     for alike in found.values():
         reason = " ".join(alike[0].reason.split())
         names = ", ".join(outcome.rule.check for outcome in alike)

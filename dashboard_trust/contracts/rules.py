@@ -98,6 +98,16 @@ class RowRule(Rule):
         return bad == 0 or bad * 100 <= Decimal(str(self.allowed_percent)) * rows
 
 
+def find_twins(rules: Sequence[Rule]) -> tuple[Rule, Rule] | None:
+    """Return two rules of one name, if there are any."""
+    seen: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.check in seen:
+            return seen[rule.check], rule
+        seen[rule.check] = rule
+    return None
+
+
 def is_same(one: Rule, other: Rule) -> bool:
     """Return whether two rules are one check that asks the same, in whatever words it is described."""
     if type(one) is not type(other):

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from dashboard_trust.contracts.remarks import Remark
-from dashboard_trust.contracts.rules import Rule, refuse_bounds, refuse_stretch, refuse_unnamed
+from dashboard_trust.contracts.rules import Rule, find_twins, refuse_bounds, refuse_stretch, refuse_unnamed
 from dashboard_trust.errors import ContractError, nearest
 
 TooLittle = Literal["hold", "pass"]
@@ -250,12 +250,8 @@ class TableRules:
         """Refuse rules that are none, or two of one name."""
         if not self.asset.strip("/ "):
             raise ContractError("The rules of a table need its asset key.")
-        seen: dict[str, Rule] = {}
-        for rule in self.all_rules:
-            if rule.check in seen:
-                named = _of_one_name(seen[rule.check], rule)
-                raise ContractError(f"{self.asset}: {named}. Give one of them another `name`.")
-            seen[rule.check] = rule
+        if (twins := find_twins(self.all_rules)) is not None:
+            raise ContractError(f"{self.asset}: {_of_one_name(*twins)}. Give one of them another `name`.")
         for failure_class in self.owners:
             if failure_class not in FAILURE_CLASSES:
                 raise ContractError(
@@ -292,7 +288,7 @@ def _quoted(name: str) -> str:
 
 
 def _of_one_name(one: Rule, other: Rule) -> str:
-    """Return what is wrong with two rules of one name, and where they are written."""
+    """Return that two rules have one name, and where they are written."""
     places = [rule.place for rule in (one, other) if rule.place]
     where = f" ({' and '.join(places)})" if places else ""
     every = "; every table has one of that name, of its rows" if one == RowCount() and not one.place else ""
