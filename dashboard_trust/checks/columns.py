@@ -9,7 +9,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from dashboard_trust.checks.values import RuleError
-from dashboard_trust.contracts.table_rules import Columns
+from dashboard_trust.contracts.table_rules import ANY_TEXT, Columns
+from dashboard_trust.warehouses.column_types import kind_of
 
 SAME = {"TEXT": "VARCHAR", "CHAR": "VARCHAR", "DECIMAL": "DECIMAL", "TIMESTAMPNTZ": "TIMESTAMP"}
 
@@ -47,6 +48,8 @@ def same_type(wanted: str, found: str, dialect: str) -> bool:
     Raises:
         RuleError: What is asked for is no type of this engine.
     """
+    if wanted.casefold() == ANY_TEXT:
+        return kind_of(found) in ("text", "other")
     if wanted.casefold() == found.casefold():
         return True
     try:

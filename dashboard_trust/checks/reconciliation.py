@@ -96,7 +96,7 @@ def judge_difference(rule: Reconciliation, name: str, found: Difference | None) 
         f"{table} has {rows}" + (f" for {_told(amount)}" if rule.amount else "")
         for table, rows, amount in zip((name, rule.table), found.rows, found.sums, strict=True)
     ]
-    told = f"{found.keys} keys differ" if rule.key else "they differ"
+    told = f"{found.keys} {'key differs' if found.keys == 1 else 'keys differ'}" if rule.key else "they differ"
     allowed = f"; {rule.allowed_keys} may" if rule.key and rule.allowed_keys else ""
     return PartOutcome(False, f"{', '.join(sides)}; {told}{allowed}", found.keys)
 

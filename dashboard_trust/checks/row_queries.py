@@ -143,7 +143,7 @@ def _looked_up(rule: References, table: Table, rows: exp.Expr) -> tuple[exp.Sele
     """Return rows beside the other table's keys, and the condition that a row has found none."""
     others = table.session.columns(rule.table)
     if others is None:
-        raise RuleError(f"there is no table {rule.table!r} to look keys up in")
+        raise RuleError(f"there is no table {rule.table} to look keys up in")
     other_key = rule.other_key or rule.key
     texts = compared_by_text(table, rule.key, Table(table.session, rule.table, others), other_key)
     keys = [_key(column(name), texts[n]).as_(f"{KEYS}{n}", quoted=True) for n, name in enumerate(other_key)]

@@ -75,11 +75,26 @@ def measure_query(rule: Query, table: Table, where: exp.Expr | None) -> PartOutc
     if not number.is_finite():
         raise RuleError(f"query {rule.name!r} is to give one number, and gave {number}")
     unit = f" {rule.unit}" if rule.unit else ""
-    low = rule.min is not None and number < rule.min
-    if low or (rule.max is not None and number > rule.max):
-        bound = f"at least {rule.min}" if low else f"at most {rule.max}"
-        return PartOutcome(False, f"{number:f}{unit}, {bound} expected", float(number))
-    return PartOutcome(True, measured=float(number))
+    if _is_within(rule, number):
+        return PartOutcome(True, measured=float(number))
+    return PartOutcome(False, f"{number:f}{unit}, {_wanted(rule)} expected", float(number))
+
+
+def _is_within(rule: Query, number: Decimal) -> bool:
+    return (
+        (rule.min is None or number >= rule.min)
+        and (rule.max is None or number <= rule.max)
+        and (rule.above is None or number > rule.above)
+        and (rule.below is None or number < rule.below)
+    )
+
+
+def _wanted(rule: Query) -> str:
+    """Return what a query may say: "0", "at least 1 and less than 5"."""
+    if rule.min is not None and rule.min == rule.max:
+        return f"{Decimal(str(rule.min)):f}"
+    words = (("at least", rule.min), ("more than", rule.above), ("at most", rule.max), ("less than", rule.below))
+    return " and ".join(f"{word} {Decimal(str(bound)):f}" for word, bound in words if bound is not None)
 
 
 def _query(rule: Query, table: Table, where: exp.Expr | None) -> exp.Query:

@@ -37,7 +37,8 @@ def describe_bad(rule: RowRule, bad: int, rows: int) -> str:
     """Say how many rows break a rule, and how many may."""
     told = f"{bad} of {rows} rows {FAULTS[type(rule)](rule)}"
     if rule.allowed_percent is not None:
-        return f"{told}; {rule.allowed_percent:g} % may"
+        percent = f"{rule.allowed_percent:g}"
+        return f"{told}; {'less than ' if float(percent) > rule.allowed_percent else ''}{percent} % may"
     return f"{told}; {rule.allowed_rows} may" if rule.allowed_rows else told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +14,12 @@ from dashboard_trust.cli.location import HomeOption
 from dashboard_trust.errors import InvalidInputError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import datetime as dt
+    from collections.abc import Iterator, Sequence
 
     from dashboard_trust.checks.outcomes import RuleOutcome
-    from dashboard_trust.contracts.odcs.document import Remark
+    from dashboard_trust.contracts.model import DashboardContract
+    from dashboard_trust.contracts.remarks import Remark
     from dashboard_trust.contracts.table_rules import TableRules
     from dashboard_trust.warehouses.session import Warehouse
 
@@ -63,28 +66,39 @@ def _read_rules(file: Path, asset: str, schema: str, table: str) -> tuple[TableR
     from dashboard_trust.contracts.files import read_text
     from dashboard_trust.contracts.linting import is_data_contract
     from dashboard_trust.contracts.odcs.contract import parse_data_contract
-    from dashboard_trust.contracts.odcs.document import Remark
     from dashboard_trust.contracts.yaml import parse_contracts
 
     text, source = read_text(file), str(file)
     if is_data_contract(text, source):
         found = parse_data_contract(text, source)
-        window = found.windows.get(found.find(schema))
+        rules, name = found.table_rules(schema, asset, table), found.find(schema)
         # Of when it was loaded a table says nothing.
-        due = f"a load is due within {window}, which a dashboard's gate checks"
-        late = [Remark(source, 1, "/slaProperties", due, severity="warning")] if window else []
-        return found.table_rules(schema, asset, table), (*found.remarks, *late)
+        return rules, (*rules.unchecked, *([found.due[name]] if name in found.due else []))
     if schema:
         raise InvalidInputError(f"--schema is a table of a data contract, and {file} is the contract of a dashboard.")
+    contracts = parse_contracts(text, source)
+    rules = _find_rules(contracts, asset, source)
+    late = [_due(contract.freshness[asset], source) for contract in contracts if asset in contract.freshness]
+    return replace(rules, table=table or rules.table), (*rules.unchecked, *dict.fromkeys(late))
+
+
+def _find_rules(contracts: Sequence[DashboardContract], asset: str, source: str) -> TableRules:
     tables: dict[str, TableRules] = {}
-    for rules in (rules for contract in parse_contracts(text, source) for rules in contract.tables):
+    for rules in (rules for contract in contracts for rules in contract.tables):
         if tables.setdefault(rules.asset, rules) != rules:
             raise InvalidInputError(
-                f"{file}: two contracts have rules of {rules.asset!r}, other ones: keep them in one."
+                f"{source}: two contracts have rules of {rules.asset!r}, other ones: keep them in one."
             )
     if asset not in tables:
-        raise InvalidInputError(f"{file} has no rules of {asset!r}: {nearest(asset, tables)}")
-    return replace(tables[asset], table=table or tables[asset].table), ()
+        raise InvalidInputError(f"{source} has no rules of {asset!r}: {nearest(asset, tables)}")
+    return tables[asset]
+
+
+def _due(window: dt.timedelta, source: str) -> Remark:
+    from dashboard_trust.contracts.remarks import Remark, in_words
+
+    due = f"a load is due within {in_words(window)}, which the dashboard's gate checks"
+    return Remark(source, 0, "", due, severity="warning")
 
 
 def _find_warehouse(uri: str | None, home: Path | None) -> Warehouse:
@@ -114,12 +128,18 @@ def _report(warehouse: Warehouse, rules: TableRules, unchecked: Sequence[Remark]
         "unchecked": [describe(remark) for remark in unchecked],
     }
     failed = [one for one in outcomes if not one.passed and one.rule.severity == "error"]
-    passed = sum(outcome.passed for outcome in outcomes)
-    summary = f"{rules.asset}: {passed} of {len(outcomes)} rules pass" + (
-        f", {len(unchecked)} not checked" if unchecked else ""
-    )
-    lines = [*map(_line, outcomes), *(f"unchecked {remark}" for remark in unchecked), summary]
+    said = (f"{'unchecked':<9} {remark.place}: {remark.words}" for remark in unchecked)
+    lines = [*_lines(outcomes), *said, _summary(outcomes, rules, unchecked)]
     return Answer(document, "\n".join(lines), exit_code=3 if failed else 0, whole_lines=True)
+
+
+def _summary(outcomes: Sequence[RuleOutcome], rules: TableRules, unchecked: Sequence[Remark]) -> str:
+    """Return how many rules pass, and how many do not: "raw/payments: 3 of 5 rules pass, 1 failed, 1 errored"."""
+    words = Counter(map(_word, outcomes))
+    passed = f"{words['passed']} of {len(outcomes)} rules pass"
+    others = [f"{words[word]} {word}" for word in ("failed", "errored", "warned") if words[word]]
+    besides = f"; not checked here: {len(unchecked)}" if unchecked else ""
+    return f"{rules.asset}: {', '.join((passed, *others))}{besides}"
 
 
 def _describe(outcome: RuleOutcome, rules: TableRules) -> dict[str, str]:
@@ -132,9 +152,15 @@ def _describe(outcome: RuleOutcome, rules: TableRules) -> dict[str, str]:
     }
 
 
-def _line(outcome: RuleOutcome) -> str:
-    reason = " ".join(outcome.reason.split())
-    return f"{_word(outcome):<9} {outcome.rule.check}" + (f": {reason}" if reason else "")
+def _lines(outcomes: Sequence[RuleOutcome]) -> Iterator[str]:
+    """Yield a line for each rule; for all that could not be looked at for one reason, one."""
+    found: dict[tuple[str, str], list[RuleOutcome]] = {}
+    for outcome in outcomes:
+        found.setdefault((outcome.error, "" if outcome.error else outcome.rule.check), []).append(outcome)
+    for alike in found.values():
+        reason = " ".join(alike[0].reason.split())
+        names = ", ".join(outcome.rule.check for outcome in alike)
+        yield f"{_word(alike[0]):<9} {names}" + (f": {reason}" if reason else "")
 
 
 def _word(outcome: RuleOutcome) -> str:

@@ -33,6 +33,11 @@ class Entry:
         """Whether it has keys."""
         return isinstance(self.node, yaml.MappingNode)
 
+    @property
+    def place(self) -> str:
+        """Where it is written: ``file:line``."""
+        return f"{self.source}:{self.node.start_mark.line + 1}"
+
     def error(self, problem: str) -> ContractError:
         """Return the error that says what is wrong here."""
         return ContractError(

@@ -6,7 +6,15 @@ import re
 from dataclasses import dataclass
 
 from dashboard_trust.contracts.patterns import refuse_pattern
-from dashboard_trust.contracts.rules import RowRule, Value, is_nan, refuse_bounds, refuse_columns, refuse_unnamed
+from dashboard_trust.contracts.rules import (
+    RowRule,
+    Value,
+    is_nan,
+    refuse_bounds,
+    refuse_columns,
+    refuse_stretch,
+    refuse_unnamed,
+)
 from dashboard_trust.errors import ContractError, nearest
 
 
@@ -87,18 +95,9 @@ class Range(RowRule):
     def __post_init__(self) -> None:
         """Refuse bounds that cannot be meant."""
         RowRule.__post_init__(self)
-        if self.min is not None and self.above is not None:
-            raise ContractError("a range has min or above, not both")
-        if self.max is not None and self.below is not None:
-            raise ContractError("a range has max or below, not both")
-        low, high = (self.min if self.above is None else self.above), (self.max if self.below is None else self.below)
-        if low is None and high is None:
-            raise ContractError("a range needs min, max, above or below")
-        if any(isinstance(bound, bool) or is_nan(bound) for bound in (low, high)):
+        if any(isinstance(bound, bool) or is_nan(bound) for bound in (self.min, self.max, self.above, self.below)):
             raise ContractError("a range is bounded by numbers, text, days or moments")
-        refuse_bounds(low, high)
-        if low is not None and low == high and (self.above is not None or self.below is not None):
-            raise ContractError(f"a range from {low} to {high} without its bounds holds nothing")
+        refuse_stretch("a range", (self.min, self.above), (self.max, self.below))
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import ClassVar, Literal
 
@@ -31,6 +31,7 @@ class Rule:
         owner: Who acts when it fails; by default the owner of its failure class, then of the asset.
         description: What it is for, shown with the check.
         unit: The unit of what it measures, as it is shown: ``EUR``.
+        place: Where it is written (``file:line``), for messages; no part of what it asks.
     """
 
     kind: ClassVar[str]
@@ -41,6 +42,7 @@ class Rule:
     owner: str = ""
     description: str = ""
     unit: str = ""
+    place: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a name that no asset check may have."""
@@ -96,10 +98,46 @@ class RowRule(Rule):
         return bad == 0 or bad * 100 <= Decimal(str(self.allowed_percent)) * rows
 
 
+def find_twins(rules: Sequence[Rule]) -> tuple[Rule, Rule] | None:
+    """Return two rules of one name, if there are any."""
+    seen: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.check in seen:
+            return seen[rule.check], rule
+        seen[rule.check] = rule
+    return None
+
+
+def is_same(one: Rule, other: Rule) -> bool:
+    """Return whether two rules are one check that asks the same, in whatever words it is described."""
+    if type(one) is not type(other):
+        return False
+    return replace(one, name=one.check, description="") == replace(other, name=other.check, description="")
+
+
 def as_check_name(text: str) -> str:
     """Return a text as the name of an asset check; what had to be changed is told apart by a digest."""
     name = re.sub(r"[^A-Za-z0-9_]+", "_", text)
     return name if name == text else f"{name.strip('_')}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def refuse_stretch(title: str, low: tuple[Value | None, Value | None], high: tuple[Value | None, Value | None]) -> None:
+    """Refuse bounds that cannot be meant together.
+
+    Args:
+        title: What they are of, as it is spoken of: ``a range``.
+        low: ``min``, which is allowed itself, and ``above``, which is not.
+        high: ``max`` and ``below``, likewise.
+    """
+    for (closed, without), words in ((low, "min or above"), (high, "max or below")):
+        if closed is not None and without is not None:
+            raise ContractError(f"{title} has {words}, not both")
+    least, most = (low[0] if low[1] is None else low[1]), (high[0] if high[1] is None else high[1])
+    if least is None and most is None:
+        raise ContractError(f"{title} needs min, max, above or below")
+    refuse_bounds(least, most)
+    if least is not None and least == most and (low[1] is not None or high[1] is not None):
+        raise ContractError(f"{title} from {least} to {most} without its bounds holds nothing")
 
 
 def refuse_bounds(low: Value | None, high: Value | None) -> None:

@@ -16,7 +16,7 @@ import yaml
 from dashboard_trust.contracts import row_rules, table_rules
 from dashboard_trust.contracts.entries import Entry, Reader, compose
 from dashboard_trust.contracts.odcs.contract import DataContract, read_data_contract
-from dashboard_trust.contracts.rules import Rule, Value
+from dashboard_trust.contracts.rules import Rule, Value, is_same
 from dashboard_trust.contracts.scalars import read_asset, read_boolean, read_hours, read_owner, read_word
 from dashboard_trust.contracts.table_rules import EMPTY, FAILURE_CLASSES, Freshness, TableRules
 from dashboard_trust.errors import ContractError, nearest
@@ -66,7 +66,9 @@ def _table(
         return TableRules(asset, rules, owners=owners, **said), None
     name = data_contract.find(schema)
     promised = data_contract.table_rules(name, asset, said.get("table", ""))
-    found = TableRules(asset, (*promised.rules, *rules), owners={**promised.owners, **owners}, **said)
+    # What it says again is not another rule.
+    further = [rule for rule in rules if not any(is_same(rule, one) for one in promised.rules)]
+    found = replace(promised, rules=(*promised.rules, *further), owners={**promised.owners, **owners}, **said)
     return found, data_contract.windows.get(name)
 
 
@@ -80,7 +82,7 @@ def _data_contract(entry: Entry) -> DataContract:
 
 def read_rules(entry: Entry) -> tuple[Rule, ...]:
     """Read a list of rules; ``not_null: [a, b]`` is a rule for each column."""
-    return tuple(rule for item in entry.items() for rule in _rules(item))
+    return tuple(replace(rule, place=item.place) for item in entry.items() for rule in _rules(item))
 
 
 def _rules(entry: Entry) -> Iterator[Rule]:
@@ -229,7 +231,7 @@ OPTIONS: Mapping[str, Mapping[str, Reader]] = {
     },
     "columns": {"types": _types, "added": read_word("reported", "refused"), "ordered": read_boolean},
     "condition": {"sql": Entry.text, **ALLOWED},
-    "query": {"sql": Entry.text, "min": _decimal, "max": _decimal},
+    "query": {"sql": Entry.text, **dict.fromkeys(("min", "max", "above", "below"), _decimal)},
 }
 """What may be said of each kind of rule, and how it is read."""
 

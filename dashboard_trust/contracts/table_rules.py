@@ -10,13 +10,17 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
-from dashboard_trust.contracts.rules import Rule, refuse_bounds, refuse_unnamed
+from dashboard_trust.contracts.remarks import Remark
+from dashboard_trust.contracts.rules import Rule, find_twins, refuse_bounds, refuse_stretch, refuse_unnamed
 from dashboard_trust.errors import ContractError, nearest
 
 TooLittle = Literal["hold", "pass"]
 
 FAILURE_CLASSES = ("schema", "volume", "freshness", "keys", "values", "consistency", "errored")
 """Kinds of failure, for which a table may have an owner each; ``errored``: a rule could not be looked at."""
+
+ANY_TEXT = "any text"
+"""For the type of a column that is to hold text: of any length, or of a type of the engine's own (an enum, a UUID)."""
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -113,7 +117,8 @@ class Columns(Rule):
     """The table has these columns; one that is missing or of another type fails.
 
     Args:
-        types: The type of each column as SQL has it (``decimal(18, 2)``); an empty one is not looked at.
+        types: The type of each column as SQL has it (``decimal(18, 2)``), or `ANY_TEXT`: no number, boolean, day or
+            moment. An empty one is not looked at.
         added: Whether a column more is ``reported`` or fails (``refused``).
         ordered: Whether they must come in this order.
     """
@@ -136,7 +141,7 @@ class Columns(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Query(Rule):
-    """A query of the engine gives a number between two bounds, themselves included.
+    """A query of the engine gives a number between two bounds, themselves included but for ``above`` and ``below``.
 
     In ``sql``, ``{table}`` stands for the rows of the partition; it is asked for each by itself.
     """
@@ -146,6 +151,8 @@ class Query(Rule):
     sql: str
     min: Decimal | None = None
     max: Decimal | None = None
+    above: Decimal | None = None
+    below: Decimal | None = None
 
     def __post_init__(self) -> None:
         """Refuse one without a name or bounds."""
@@ -153,9 +160,7 @@ class Query(Rule):
         refuse_unnamed(self, "query")
         if not self.sql.strip():
             raise ContractError(f"query {self.name!r} has no sql")
-        if self.min is None and self.max is None:
-            raise ContractError(f"query {self.name!r} needs min or max: what may it say?")
-        refuse_bounds(self.min, self.max)
+        refuse_stretch(f"query {self.name!r}", (self.min, self.above), (self.max, self.below))
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +235,7 @@ class TableRules:
             of its own.
         owners: Who acts, by failure class (`FAILURE_CLASSES`): e-mail addresses or ``team:name``.
         sample_failures: How many failing keys are shown with a check; by default none, as they are data.
+        unchecked: What its data contract asks besides, and no rule here checks.
     """
 
     asset: str
@@ -238,15 +244,14 @@ class TableRules:
     time_column: str = ""
     owners: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     sample_failures: int = 0
+    unchecked: tuple[Remark, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse rules that are none, or two of one name."""
         if not self.asset.strip("/ "):
             raise ContractError("The rules of a table need its asset key.")
-        names = [rule.check for rule in self.all_rules]
-        for name in names:
-            if names.count(name) > 1:
-                raise ContractError(f"{self.asset}: two rules are named {name!r}. Give one of them another `name`.")
+        if (twins := find_twins(self.all_rules)) is not None:
+            raise ContractError(f"{self.asset}: {_of_one_name(*twins)}. Give one of them another `name`.")
         for failure_class in self.owners:
             if failure_class not in FAILURE_CLASSES:
                 raise ContractError(
@@ -280,6 +285,14 @@ class TableRules:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _of_one_name(one: Rule, other: Rule) -> str:
+    """Return that two rules have one name, and where they are written."""
+    places = [rule.place for rule in (one, other) if rule.place]
+    where = f" ({' and '.join(places)})" if places else ""
+    every = "; every table has one of that name, of its rows" if one == RowCount() and not one.place else ""
+    return f"two rules are named {one.check!r}{where}{every}"
 
 
 def _refuse_too_little(word: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard_trust.checks.columns import judge_columns, same_type, shape_of
-from dashboard_trust.contracts.table_rules import Columns
+from dashboard_trust.contracts.table_rules import ANY_TEXT, Columns
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,10 @@ from dashboard_trust.contracts.table_rules import Columns
         ("timestamptz", "timestamp with time zone", "postgres"),
         ("integer[]", "INTEGER[]", "duckdb"),
         ("mood", "mood", "postgres"),
+        (ANY_TEXT, "character varying(20)", "postgres"),
+        (ANY_TEXT, "mood", "postgres"),
+        (ANY_TEXT, "UUID", "duckdb"),
+        (ANY_TEXT, "TEXT", "snowflake"),
     ],
 )
 def test_one_type_has_several_names(wanted, found, dialect):
@@ -34,6 +38,12 @@ def test_one_type_has_several_names(wanted, found, dialect):
         ("bigint[]", "text[]", "postgres"),
         ("STRUCT(a INT)", "STRUCT(a VARCHAR)", "duckdb"),
         ("text", "mood", "postgres"),
+        (ANY_TEXT, "INTEGER", "duckdb"),
+        (ANY_TEXT, "DOUBLE", "duckdb"),
+        (ANY_TEXT, "BOOLEAN", "duckdb"),
+        (ANY_TEXT, "NUMBER(38,0)", "snowflake"),
+        (ANY_TEXT, "date", "postgres"),
+        (ANY_TEXT, "timestamp with time zone", "postgres"),
     ],
 )
 def test_others_are_others(wanted, found, dialect):

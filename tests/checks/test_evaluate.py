@@ -362,6 +362,14 @@ def test_as_many_as_are_allowed_are_allowed(allowance, bad, rows, passes):
     assert found.parts.get("", found).passed is passes
 
 
+@pytest.mark.parametrize(("percent", "told"), [(5, "5 % may"), (math.nextafter(5, 0), "less than 5 % may")])
+def test_a_share_that_is_just_not_allowed_is_told_as_that(percent, told):
+    rule = r.NotNull("id", allowed_percent=percent)
+    frame = pa.table({"id": pa.array([None] * 6 + list(range(94)), pa.int64())})
+
+    assert outcome_of(check_frame(frame, rules(rule)), rule).reason == f"6 of 100 rows have no id; {told}"
+
+
 def test_missing_values_are_minded_by_not_null_alone(session):
     data = orders(row(1), row(2, ratio=None, name=None, amount=None, at=None), row(3, ratio=math.nan))
     asked = (
@@ -526,6 +534,28 @@ def test_several_partitions_in_one_go_are_what_each_is_alone(session, way):
         assert {k: v for k, v in outcome.parts.items() if k in keys} == {
             key: one.parts[key] for key, one in each.items() if key in one.parts
         }
+
+
+@pytest.mark.parametrize(
+    ("bounds", "wanted"),
+    [
+        ({"above": Decimal(2)}, "more than 2"),
+        ({"below": Decimal("2.0")}, "less than 2.0"),
+        ({"min": Decimal(3)}, "at least 3"),
+        ({"max": Decimal(1)}, "at most 1"),
+        ({"above": Decimal(2), "below": Decimal("1E+3")}, "more than 2 and less than 1000"),
+        ({"min": Decimal(0), "below": Decimal(2)}, "at least 0 and less than 2"),
+        ({"min": Decimal(0), "max": Decimal(0)}, "0"),
+        ({"above": Decimal(1), "below": Decimal(3)}, ""),
+        ({"min": Decimal(2), "max": Decimal(2)}, ""),
+    ],
+)
+def test_what_a_query_may_say_is_told_plainly_and_a_bound_of_its_own_kind_is_kept(session, bounds, wanted):
+    rule = t.Query("SELECT COUNT(*) FROM {table}", name="query", unit="rows", **bounds)
+
+    outcome = outcome_of(look(session, orders(row(1), row(2)), rule), rule)
+    assert outcome.reason == (f"2 rows, {wanted} expected" if wanted else "")
+    assert outcome.passed == (not wanted)
 
 
 @pytest.mark.parametrize("name", ["or ders", "Orders", 'or"ders', "b\u00fccher", "select", "or.ders", "o'rders"])

@@ -77,12 +77,44 @@ def test_what_is_no_yaml_is_a_finding_and_what_cannot_be_read_is_2(write, place,
     assert "odd.yaml:1: error: is not valid YAML" in capfd.readouterr().out
     for name in ("nowhere.yaml", "."):
         assert run(["contract", "lint", name]) == 2
-        said = capfd.readouterr()
-        assert said.out == ""
-        assert said.err == f"Error: {name}: there is no such contract file.\n"
+        assert capfd.readouterr().out.splitlines() == [
+            f"{name}: error: there is no such contract file",
+            "1 file (1 cannot be read): 1 error, 0 warnings",
+        ]
     (place / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     assert run(["contract", "lint", "binary.yaml"]) == 2
-    assert "is not UTF-8 text" in capfd.readouterr().err
+    assert "binary.yaml:1: error: is not UTF-8 text\n" in capfd.readouterr().out
+
+
+def test_a_file_that_cannot_be_read_hides_nothing_of_the_others(write, capfd):
+    bad = write("bad.yaml", GOOD.replace("required: true", "required: 'yes'"))
+    files = [bad, "nowhere.yaml", write("soda.yaml", SODA)]
+
+    assert run(["contract", "lint", *files]) == 2
+    said = capfd.readouterr().out.splitlines()
+    assert [line.split(": ")[:2] for line in said] == [
+        ["bad.yaml:9", "error"],
+        ["nowhere.yaml", "error"],
+        ["soda.yaml:10", "warning"],
+        ["3 files (1 cannot be read)", "2 errors, 1 warning"],
+    ]
+    assert run(["contract", "lint", *files, "--json"]) == 2
+    assert [(one["file"], one["line"]) for one in json.loads(capfd.readouterr().out)] == [
+        ("bad.yaml", 9),
+        ("nowhere.yaml", None),
+        ("soda.yaml", 10),
+    ]
+
+
+def test_what_a_data_contract_asks_in_vain_is_said_once_also_from_the_dashboards_that_use_it(write, capfd):
+    write("soda.yaml", SODA)
+    dash = write("dash.yaml", "key: dash\nowner: team:x\ntables: [{asset: raw/pay, data_contract: soda.yaml}]\n")
+
+    for files, count in (([dash], "1 file"), ([dash, "soda.yaml"], "2 files")):
+        assert run(["contract", "lint", *files]) == 0
+        (line, summary) = capfd.readouterr().out.splitlines()
+        assert line.startswith("soda.yaml:10: warning: /schema/0/quality/0: is not checked: ")
+        assert summary == f"{count}: 0 errors, 1 warning"
 
 
 def test_without_a_file_it_says_how_it_is_called(place, capfd):

@@ -69,7 +69,7 @@ def test_a_table_that_keeps_it_is_0_and_what_is_not_checked_is_named(shop, capfd
     ]
     assert lines[-2].startswith("unchecked pay.yaml:15: ")
     assert "'soda'" in lines[-2]
-    assert lines[-1] == "raw/payments: 5 of 5 rules pass, 1 not checked"
+    assert lines[-1] == "raw/payments: 5 of 5 rules pass; not checked here: 1"
 
 
 def test_a_rule_that_fails_is_3_with_its_reason(shop, capfd):
@@ -89,14 +89,20 @@ def test_a_rule_that_only_warns_is_said_and_is_0(shop, capfd):
 
 @pytest.mark.parametrize(
     ("sql", "errored"),
-    [("DROP TABLE raw.payments", 5), ("ALTER TABLE raw.payments DROP id", 2)],
+    [
+        ("DROP TABLE raw.payments", ["columns", "unique_id", "not_null_id", "known", "row_count"]),
+        ("ALTER TABLE raw.payments DROP id", ["unique_id", "not_null_id"]),
+    ],
 )
-def test_what_could_not_be_looked_at_is_errored_and_never_passes(shop, capfd, sql, errored):
+def test_what_could_not_be_looked_at_is_errored_and_never_passes_and_one_reason_is_one_line(shop, capfd, sql, errored):
     change(sql)
 
     assert call() == 3
     lines = capfd.readouterr().out.splitlines()
-    assert sum(line.startswith("errored   ") for line in lines) == errored
+    (line,) = (line for line in lines if line.startswith("errored   "))
+    assert line.startswith(f"errored   {', '.join(errored)}: ")
+    assert f" {len(errored)} errored" in lines[-1]
+    assert not any(line.startswith("passed ") and name in line for line in lines for name in errored)
 
 
 def test_json_has_every_rule(shop, capfd):
@@ -126,7 +132,7 @@ def test_the_contract_of_a_dashboard_is_tested_alike(shop, capfd):
     ("arguments", "options", "said"),
     [
         ((), {"file": "nowhere.yaml"}, "there is no such contract file"),
-        ((), {"schema": ""}, "name one of: payments, other"),
+        ((), {"schema": ""}, "it has 2 tables, name one of them as schema: payments, other"),
         ((), {"schema": "payment"}, "did you mean 'payments'?"),
         ((), {"file": "dash.yaml"}, "--schema is a table of a data contract"),
         (("--asset", "raw/refunds"), {"file": "dash.yaml", "schema": ""}, "has no rules of 'raw/refunds'"),
@@ -150,7 +156,30 @@ def test_when_a_load_is_due_is_named_as_not_checked_here(shop, capfd):
     (shop / "pay.yaml").write_text(CONTRACT + "slaProperties: [{property: frequency, value: 1, unit: d}]\n")
 
     assert call() == 0
-    assert "/slaProperties: a load is due within 1 day, 0:00:00" in capfd.readouterr().out
+    due = "unchecked pay.yaml:19: /slaProperties/0: a load is due within 1 day, which a dashboard's gate checks"
+    assert due in capfd.readouterr().out.splitlines()
+
+
+def test_what_is_not_checked_of_another_table_is_not_said(shop, capfd):
+    change("CREATE TABLE raw.other AS SELECT 1 AS id")
+
+    assert call("--table", "raw.other", schema="other") == 0
+    assert "unchecked" not in capfd.readouterr().out
+
+
+def test_what_a_data_contract_asks_in_vain_is_said_also_from_the_dashboard_that_uses_it(shop, capfd):
+    (shop / "dash.yaml").write_text(
+        "key: dash\nowner: team:x\nfreshness: {raw/payments: {fail_after_hours: 26}}\n"
+        "tables: [{asset: raw/payments, data_contract: pay.yaml, schema: payments}]\n"
+    )
+
+    assert call(file="dash.yaml", schema="") == 0
+    said = capfd.readouterr().out.splitlines()
+    assert said[-3].startswith("unchecked pay.yaml:15: /schema/0/properties/1/quality/1: is not checked: ")
+    assert said[-2:] == [
+        "unchecked dash.yaml: a load is due within 26 hours, which the dashboard's gate checks",
+        "raw/payments: 5 of 5 rules pass; not checked here: 2",
+    ]
 
 
 def test_a_wrong_contract_is_bad_input_and_nothing_is_opened(shop, capfd):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from decimal import Context, Decimal
+from decimal import Decimal
 
 import pytest
 from data_contracts import OLD, PAYMENTS, with_contract, with_property, with_table
@@ -24,7 +24,7 @@ from dashboard_trust.contracts.row_rules import (
 )
 from dashboard_trust.contracts.rules import as_check_name
 from dashboard_trust.contracts.scalars import OWNER
-from dashboard_trust.contracts.table_rules import FAILURE_CLASSES, Columns, Freshness, Query, RowCount
+from dashboard_trust.contracts.table_rules import ANY_TEXT, FAILURE_CLASSES, Columns, Freshness, Query, RowCount
 from dashboard_trust.errors import ContractError
 
 KNOWN_STATUS = as_check_name("known status")
@@ -79,7 +79,7 @@ class TestWhole:
             OPEN_PAYMENTS: Query(
                 name=OPEN_PAYMENTS,
                 sql="SELECT count(*) FROM {table} WHERE status = 'open'",
-                max=Context(prec=60).next_minus(Decimal(2)),
+                below=Decimal(2),
                 description="open payments",
             ),
             "freshness_paid_at": Freshness(name="freshness_paid_at", column="paid_at", within=dt.timedelta(hours=26)),
@@ -93,8 +93,8 @@ class TestWhole:
                 "payment_id": "varchar(18)",
                 "amount": "decimal(18, 2)",
                 "paid_at": "",
-                "status": "",
-                "customer_id": "",
+                "status": ANY_TEXT,
+                "customer_id": ANY_TEXT,
             }
         )
 
@@ -130,7 +130,9 @@ class TestWhole:
     def test_a_table_of_several_has_to_be_named(self):
         contract = parse_data_contract(PAYMENTS, "pay.yaml")
 
-        with pytest.raises(ContractError, match=r"pay\.yaml: name one of: payments, customers"):
+        with pytest.raises(
+            ContractError, match=r"pay\.yaml: it has 2 tables, name one of them as schema: payments, customers"
+        ):
             contract.table_rules("", "raw/payments")
         with pytest.raises(ContractError, match="did you mean 'payments'"):
             contract.table_rules("payment", "raw/payments")
@@ -166,6 +168,59 @@ class TestWhole:
         assert len(rules) == 2
         assert set(rules) == set(turned)
         assert rules["filled"].severity == "error"
+
+    def test_a_quality_rule_may_have_the_name_of_the_row_count_that_every_table_has(self):
+        named = {"metric": "nullValues", "mustBe": 0, "name": "row_count"}
+        found = parse_data_contract(quality(**named)).table_rules("t", "raw/t")
+
+        first, rule = found.all_rules[0], found.rules[-1]
+        assert first == RowCount()
+        assert isinstance(rule, NotNull)
+        assert rule.check.startswith("row_count_")
+
+    def test_a_row_count_may_be_named_as_it_is(self):
+        text = with_table(quality=[{"metric": "rowCount", "mustBeGreaterThan": 4, "name": "row_count"}])
+
+        assert parse_data_contract(text).table_rules("t", "raw/t").all_rules == (
+            RowCount(name="row_count", description="row_count", min=5),
+        )
+
+    def test_a_contract_without_tables_says_so(self):
+        with pytest.raises(ContractError, match=r"c\.yaml: it has no table: it promises nothing under `schema`"):
+            parse_data_contract(with_contract(), "c.yaml").find()
+
+    def test_each_table_has_what_is_not_checked_of_it_and_no_other(self):
+        text = with_contract(
+            schema=[
+                {"name": "t", "properties": [{"name": "x", "logicalType": "time"}]},
+                *({"name": f"t{n}", "properties": [{"name": "x", "logicalType": "array"}]} for n in range(10)),
+            ],
+            slaProperties=[
+                {"property": "retention", "value": 1, "element": "t.x, t1"},
+                {"property": "retention", "value": 1},
+                {"property": "latency", "value": 1, "element": "nowhere"},
+            ],
+        )
+        unchecked = parse_data_contract(text).unchecked
+
+        assert {name: [remark.pointer for remark in remarks] for name, remarks in unchecked.items()} == {
+            "t": ["/schema/0/properties/0", "/slaProperties/0", "/slaProperties/1", "/slaProperties/2"],
+            **{
+                f"t{n}": [
+                    f"/schema/{n + 1}/properties/0",
+                    *(["/slaProperties/0"] if n == 1 else []),
+                    *("/slaProperties/1", "/slaProperties/2"),
+                ]
+                for n in range(10)
+            },
+        }
+
+    def test_one_query_with_two_bounds_is_two_rules_and_said_twice_one(self):
+        asked = {"type": "sql", "query": "SELECT count(*) FROM {object}"}
+        low, high = asked | {"mustBeGreaterThan": 0}, asked | {"mustBeLessThan": 9}
+
+        rules = rules_of(with_property(logicalType="string", quality=[low, high, low])).values()
+        assert [(rule.above, rule.below) for rule in rules] == [(0, None), (None, 9)]
 
 
 class TestProperties:
@@ -268,9 +323,76 @@ class TestProperties:
     def test_what_has_no_rule_is_named_where_it_stands(self, said, pointer):
         said_there = said_of(with_property(**said).replace("v3.1.0", "v3.2.0"))
 
-        (found,) = (one for one in said_there if "promises nothing" not in one)
-        assert found.startswith(f"warning /schema/0/properties/0{pointer} ")
-        assert " not checked" in found
+        place = f"warning /schema/0/properties/0{pointer} "
+        assert any(one.startswith(place) and " not checked" in one for one in said_there)
+
+    @pytest.mark.parametrize(
+        ("said", "pointer"),
+        [
+            ({"logicalType": "date", "logicalTypeOptions": {"format": "dd.MM.yyyy"}}, "/logicalTypeOptions/format"),
+            ({"logicalType": "time"}, ""),
+            ({"logicalType": "time", "physicalType": "varchar(5)"}, ""),
+            ({"logicalType": "array"}, ""),
+            ({"logicalType": "object"}, ""),
+            ({"logicalType": "object", "physicalType": "text"}, ""),
+            ({"logicalType": "string", "physicalType": "INTEGER"}, ""),
+            ({"logicalType": "integer", "physicalType": "decimal(18, 2)"}, ""),
+            ({"logicalType": "integer", "physicalType": "numeric"}, ""),
+            ({"logicalType": "date", "physicalType": "timestamp"}, ""),
+            (
+                {"logicalType": "timestamp", "logicalTypeOptions": {"timezone": True}},
+                "/logicalTypeOptions/timezone",
+            ),
+            (
+                {
+                    "logicalType": "timestamp",
+                    "physicalType": "timestamp",
+                    "logicalTypeOptions": {"defaultTimezone": "Europe/Berlin"},
+                },
+                "/logicalTypeOptions/defaultTimezone",
+            ),
+        ],
+    )
+    def test_a_type_that_no_rule_makes_sure_of_is_named(self, said, pointer):
+        (found,) = said_of(with_property(**said))
+
+        assert found.startswith(f"warning /schema/0/properties/0{pointer} is not checked")
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {"logicalType": "string", "physicalType": "varchar(5)"},
+            {"logicalType": "string", "physicalType": "uuid"},
+            {"logicalType": "integer", "physicalType": "bigint"},
+            {"logicalType": "integer", "physicalType": "number(38,0)"},
+            {"logicalType": "number", "physicalType": "double"},
+            {"logicalType": "boolean", "physicalType": "bool"},
+            {"logicalType": "date", "physicalType": "date", "logicalTypeOptions": {"format": "dd.MM.yyyy"}},
+            {"logicalType": "time", "physicalType": "time", "logicalTypeOptions": {"format": "HH:mm"}},
+            {
+                "logicalType": "timestamp",
+                "physicalType": "timestamptz",
+                "logicalTypeOptions": {"timezone": True, "defaultTimezone": "Europe/Berlin"},
+            },
+        ],
+    )
+    def test_a_type_that_the_columns_own_type_makes_sure_of_needs_no_word(self, said):
+        text = with_property(**said)
+
+        assert said_of(text) == []
+        (columns,) = parse_data_contract(text).tables["t"]
+        assert columns.types["x"]
+
+    def test_a_day_written_as_days_are_read_is_one(self):
+        text = with_property(logicalType="date", logicalTypeOptions={"format": "yyyy-MM-dd"})
+
+        assert rules_of(text) == {"fits_x": Fits(column="x", type="date")}
+        assert said_of(text) == []
+
+    def test_a_string_without_a_type_of_its_own_is_any_text(self):
+        (columns,) = parse_data_contract(with_property(logicalType="string")).tables["t"]
+
+        assert columns.types == {"x": ANY_TEXT}
 
     def test_values_of_an_enum_are_the_accepted_ones(self):
         text = with_property(enum=[{"value": "a"}, {"value": 1}, {"value": True}]).replace("v3.1.0", "v3.2.0")
@@ -432,8 +554,8 @@ class TestQuality:
 
         assert isinstance(rule, Query)
         assert rule.sql == 'SELECT avg("x") FROM {table} t JOIN {table} u USING ("x")'
-        assert (rule.max, rule.unit) == (Decimal("7.5"), "EUR")
-        assert Decimal(5) < rule.min < Decimal(math.nextafter(5, 6))
+        assert (rule.min, rule.above, rule.max, rule.below) == (None, Decimal(5), Decimal("7.5"), None)
+        assert rule.unit == "EUR"
 
     @pytest.mark.parametrize(
         ("word", "severity"),
@@ -462,6 +584,22 @@ class TestServiceLevels:
         contract = parse_data_contract(PAYMENTS)
 
         assert contract.windows == {"payments": dt.timedelta(days=1)}
+
+    @pytest.mark.parametrize(
+        ("value", "unit", "told"),
+        [(4, "d", "4 days"), (24, "h", "1 day"), (26, "h", "26 hours"), (90, "m", "90 minutes"), (5, "s", "5 seconds")],
+    )
+    def test_when_a_load_is_due_is_told_plainly_where_it_stands(self, value, unit, told):
+        contract = self.contract(
+            {"property": "retention", "value": 9, "unit": "y"},
+            {"property": "frequency", "value": 9, "unit": "y"},
+            {"property": "frequency", "value": value, "unit": unit, "element": "t"},
+        )
+
+        due = contract.due["t"]
+        assert due.problem == f"a load is due within {told}, which a dashboard's gate checks"
+        assert (due.pointer, due.line, due.severity) == ("/slaProperties/2", 21, "warning")
+        assert contract.due["u"].pointer == "/slaProperties/1"
 
     def test_a_level_without_an_element_is_of_every_table(self):
         contract = self.contract({"property": "frequency", "value": 1, "unit": "d"})

@@ -73,12 +73,21 @@ class TestVersions:
         ]
         assert len(found) > 3
 
-    def test_a_file_that_is_right_by_neither_is_wrong_wherever_that_is(self):
+    def test_a_file_that_is_right_by_neither_is_wrong_where_it_breaks_the_version_it_declares(self):
         text = OLD + "support:\n  - {channel: help}\n"  # where 3.0 asks for a url, and the newest for metrics
 
         found = judge(parse_document(text, "old.yaml"))
-        assert any(remark.severity == "error" for remark in found)
-        assert "/support/0" in {remark.pointer for remark in found if remark.severity == "warning"}
+        assert [str(remark) for remark in found if remark.severity == "error"] == [
+            "old.yaml:27: error: /support/0: has no 'url'; expected a value for 'url'"
+        ]
+        assert "/schema/0/quality/0" in {remark.pointer for remark in found if remark.severity == "warning"}
+
+    def test_what_is_wrong_is_told_as_the_declared_version_has_it(self):
+        text = with_property(logicalType="vectr").replace("v3.1.0", "v3.0.2")  # the newest has vectors
+
+        (found,) = judged(text)
+        assert "expected one of string, date, number, integer, object, array, boolean" in found
+        assert "did you mean" not in found
 
     @pytest.mark.parametrize(
         ("said", "found"),

@@ -8,6 +8,7 @@ import textwrap
 import pytest
 from data_contracts import PAYMENTS
 
+from dashboard_trust.contracts.linting import lint_file
 from dashboard_trust.contracts.row_rules import AcceptedValues, NotNull, Range, Unique
 from dashboard_trust.contracts.rules_yaml import KINDS, OPTIONS, REQUIRED, parse_rules
 from dashboard_trust.contracts.table_rules import Freshness, RowCount
@@ -107,7 +108,9 @@ def test_rules_are_read_in_their_short_and_long_forms():
         ("references: {key: [a, b], table: t, other_key: c}", "2 columns cannot be 1 there"),
         ("condition: {sql: a > 0}", "has no 'name'"),
         ("condition: a > 0", "must be a mapping"),
-        ("query: {name: q, sql: SELECT 1}", "needs min or max"),
+        ("query: {name: q, sql: SELECT 1}", "query 'q' needs min, max, above or below"),
+        ("query: {name: q, sql: SELECT 1, min: 1, above: 1}", "query 'q' has min or above, not both"),
+        ("query: {name: q, sql: SELECT 1, above: 1, below: 1}", "without its bounds holds nothing"),
         ("row_count: {of_median: [2]}", "two shares of the median"),
         ("row_count: {of_median: [2, 1]}", "a lower and an upper share"),
         ("row_count: {min: 1, too_little: maybe}", "not one of hold, pass"),
@@ -138,7 +141,14 @@ def test_what_cannot_be_meant_is_said_with_its_line_and_key(rule, said):
         ("tables: [{asset: 'raw/ t', rules: [row_count: {min: 1}]}]", "is not an asset key"),
         ("tables: [{asset: raw/t, schema: x, rules: [unique: a]}]", "schema is a table of a data_contract"),
         ("tables: [{asset: raw/t, data_contract: nowhere.yaml}]", "nowhere.yaml: there is no such contract file"),
-        ("tables: [{asset: raw/t, rules: [unique: a, unique: a]}]", "two rules are named 'unique_a'"),
+        (
+            "tables: [{asset: raw/t, rules: [unique: a, unique: a]}]",
+            "two rules are named 'unique_a' (dash.yaml:3 and dash.yaml:3). Give one of them another `name`",
+        ),
+        (
+            "tables: [{asset: raw/t, rules: [not_null: {column: a, name: row_count}]}]",
+            "two rules are named 'row_count' (dash.yaml:3); every table has one of that name, of its rows",
+        ),
         (
             "tables: [{asset: raw/t, rules: [unique: a]}, {asset: raw/t, rules: [unique: b]}]",
             "names 'raw/t' twice",
@@ -211,7 +221,7 @@ class TestDataContracts:
     @pytest.mark.parametrize(
         ("said", "why"),
         [
-            ("", "name one of: payments, customers"),
+            ("", "name one of them as schema: payments, customers"),
             (", schema: payment", "did you mean 'payments'?"),
             (", schema: payments, rules: [row_count: {min: 1}]", "two rules are named 'row_count'"),
         ],
@@ -221,6 +231,64 @@ class TestDataContracts:
             self.read(folder, f"tables: [{{asset: raw/payments, data_contract: pay.odcs.yaml{said}}}]")
         assert why in str(caught.value)
 
+    def test_a_rule_that_the_data_contract_gives_as_well_is_one_rule(self, folder):
+        beside = (
+            "[not_null: amount, unique: payment_id, range: {column: amount, above: 0, max: 1000}, row_count: {min: 11}"
+        )
+        beside += ", freshness: {column: paid_at, within_hours: 26, description: said again}]"
+        alone = self.read(folder, "tables: [{asset: raw/payments, data_contract: pay.odcs.yaml, schema: payments}]")
+        again = self.read(
+            folder,
+            f"tables: [{{asset: raw/payments, data_contract: pay.odcs.yaml, schema: payments, rules: {beside}}}]",
+        )
+
+        assert again.tables == alone.tables
+
+    def test_another_rule_of_one_name_is_refused_with_both_places(self, folder):
+        with pytest.raises(ContractError) as caught:
+            self.read(
+                folder,
+                """
+                tables:
+                  - asset: raw/payments
+                    data_contract: pay.odcs.yaml
+                    schema: payments
+                    rules:
+                      - not_null: status
+                      - range: {column: amount, above: 0, max: 2000}
+                """,
+            )
+
+        message = str(caught.value)
+        assert message.startswith("contracts/dash.yaml, line 5: tables[1] cannot be: raw/payments: ")
+        assert (
+            "two rules are named 'range_amount' (contracts/pay.odcs.yaml:22 and contracts/dash.yaml:10). "
+            "Give one of them another `name`" in message
+        )
+
+    def test_what_the_data_contract_asks_and_no_rule_checks_stays_with_the_table(self, folder):
+        contract = self.read(folder, "tables: [{asset: raw/payments, data_contract: pay.odcs.yaml, schema: payments}]")
+
+        (table,) = contract.tables
+        said = [str(remark) for remark in table.unchecked]
+        assert len(said) == 3
+        assert said[-1] == (
+            "contracts/pay.odcs.yaml:55: warning: /slaProperties/2: is not checked: there is no rule for 'retention'; "
+            "latency and frequency are looked at"
+        )
+
+    def test_lint_of_the_dashboards_contract_says_what_its_data_contracts_ask_in_vain(self, folder):
+        entry = "{asset: raw/%s, data_contract: pay.odcs.yaml, schema: payments}"
+        self.read(folder, f"tables: [{entry % 'payments'}, {entry % 'others'}]")
+
+        remarks = lint_file("contracts/dash.yaml")
+        assert {remark.severity for remark in remarks} == {"warning"}
+        assert [(remark.source, remark.pointer) for remark in remarks] == [
+            ("contracts/pay.odcs.yaml", "/schema/0/properties/3/quality/1"),
+            ("contracts/pay.odcs.yaml", "/schema/0/properties/3/quality/2"),
+            ("contracts/pay.odcs.yaml", "/slaProperties/2"),
+        ]
+
     def test_a_wrong_data_contract_is_said_from_where_it_is_used(self, folder):
         (folder / "pay.odcs.yaml").write_text(PAYMENTS.replace("logicalType: number", "logicalType: numbr"))
 
@@ -228,4 +296,4 @@ class TestDataContracts:
             self.read(folder, "tables: [{asset: raw/payments, data_contract: pay.odcs.yaml, schema: payments}]")
         message = str(caught.value)
         assert message.startswith("contracts/dash.yaml, line 3: tables[1].data_contract cannot be used: ")
-        assert "contracts/pay.odcs.yaml:19: error: /schema/0/properties/1/logicalType: is 'numbr'" in message
+        assert "contracts/pay.odcs.yaml:19: /schema/0/properties/1/logicalType: is 'numbr'" in message

@@ -269,7 +269,7 @@ def test_two_tables_that_differ_hold_the_day_they_differ_on(shop, warehouse):
     orders.write({D1: [(1, 5)], D2: [(2, 5), (3, 6)], D3: [(4, 4)]})
 
     assert orders.findings(D1) == {}
-    assert "1 keys differ" in orders.findings(D2)["payments"].reason
+    assert "1 key differs" in orders.findings(D2)["payments"].reason
     # What is missing over there is found there; here it is not known.
     assert set(outcomes(orders.findings(D3))) == {"payments"}
     assert "failed" not in outcomes(orders.findings(D3)).values()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from dashboard_trust.contracts.odcs.document import Part, Remark
+from dashboard_trust.contracts.odcs.document import Part
+from dashboard_trust.contracts.remarks import Remark
 from dashboard_trust.contracts.row_rules import Pattern
 from dashboard_trust.contracts.rules import Rule
 from dashboard_trust.errors import ContractError
@@ -21,7 +23,7 @@ class UnsupportedError(Exception):
 def attempt(part: Part, kind: Callable[..., Rule], **said: Any) -> Rule | Remark:
     """Return a rule of this kind, or a remark on why it is none."""
     try:
-        return kind(**said)
+        return replace(kind(**said), place=part.place)
     except UnsupportedError as error:
         return part.unsupported(f"is not checked: {error}")
     except ContractError as error:

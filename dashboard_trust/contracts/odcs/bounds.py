@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from dashboard_trust.contracts.odcs.attempts import UnsupportedError
@@ -15,7 +15,6 @@ OPERATORS = (
     *("mustBeBetween", "mustNotBeBetween"),
 )
 PERCENT = ("percent", "percentage", "%")
-EXACT = Context(prec=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,11 @@ class Bounds:
         most = int(self.high.to_integral_value(ROUND_FLOOR))
         return most - 1 if self.high_open and most == self.high else most
 
-    def closed(self) -> tuple[Decimal | None, Decimal | None]:
-        """Return both bounds as ones that are themselves allowed."""
-        low = EXACT.next_plus(self.low) if self.low is not None and self.low_open else self.low
-        high = EXACT.next_minus(self.high) if self.high is not None and self.high_open else self.high
-        return low, high
+    @property
+    def said(self) -> dict[str, Decimal]:
+        """The bounds as rules have them: ``min`` or ``above``, ``max`` or ``below``."""
+        low, high = "above" if self.low_open else "min", "below" if self.high_open else "max"
+        return {word: bound for word, bound in ((low, self.low), (high, self.high)) if bound is not None}
 
 
 def read_bounds(rule: Part) -> Bounds | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 PLAIN = (
     *("char", "character", "varchar", "character varying", "text", "uuid", "date", "time", "boolean"),
@@ -32,7 +33,20 @@ TEXTS = ("char", "character", "varchar", "character varying", "text")
 WITH_DIGITS = (*TEXTS, "decimal", "numeric")
 
 FITS = {"integer": "integer", "number": "number", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
-"""For each logical type what a value of a column is to be readable as; any text is a string."""
+"""For each logical type what a value of a column is to be readable as."""
+
+WHOLE_NUMBERS = ("tinyint", "smallint", "integer", "bigint")
+ZONED = ("timestamptz", "timestamp with time zone")
+HELD_BY: Mapping[str, tuple[str, ...]] = {
+    "string": (*TEXTS, "uuid"),
+    "integer": WHOLE_NUMBERS,
+    "number": (*WHOLE_NUMBERS, "decimal", "numeric", "real", "double", "double precision"),
+    "boolean": ("boolean",),
+    "date": ("date",),
+    "timestamp": ("date", "timestamp", "timestamp without time zone", *ZONED),
+    "time": ("time",),
+}
+"""For each logical type the columns that hold nothing else."""
 
 PHYSICAL = re.compile(r"([a-z][a-z0-9_ ]*?)\s*(?:\(([0-9, ]+)\))?( [a-z ]+)?", re.IGNORECASE)
 
@@ -48,6 +62,19 @@ def to_sql_type(physical: str) -> str:
         return ""
     digits = [number.strip() for number in (found[2] or "").split(",") if number.strip()]
     return f"{word}({', '.join(digits)})" if digits and word in WITH_DIGITS else word
+
+
+def holds(physical: str, logical: str) -> bool:
+    """Return whether a column of a type that every engine knows holds nothing but values of a logical type."""
+    word, _, digits = to_sql_type(physical).partition("(")
+    if logical == "integer" and word in ("decimal", "numeric"):
+        return digits.endswith(", 0)") or (digits != "" and "," not in digits)
+    return word in HELD_BY.get(logical, ())
+
+
+def is_zoned(physical: str) -> bool:
+    """Return whether a column holds moments, whatever the time zone they are written in."""
+    return to_sql_type(physical) in ZONED
 
 
 def is_text(physical: str) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from dashboard_trust.contracts.odcs.attempts import Found, UnsupportedError, attempt, guarded
-from dashboard_trust.contracts.odcs.column_types import FITS, is_text, to_sql_type
+from dashboard_trust.contracts.odcs.column_types import FITS, holds, is_text, is_zoned, to_sql_type
 from dashboard_trust.contracts.odcs.document import Part
 from dashboard_trust.contracts.odcs.quality import quality_rules, quote, scalar
 from dashboard_trust.contracts.row_rules import AcceptedValues, Condition, Fits, Length, NotNull, Pattern, Range, Unique
 from dashboard_trust.contracts.rules import as_check_name
+from dashboard_trust.contracts.table_rules import ANY_TEXT
 
 BOUNDS = {"minimum": "min", "maximum": "max", "exclusiveMinimum": "above", "exclusiveMaximum": "below"}
 LENGTHS = {"minLength": "min", "maxLength": "max"}
@@ -20,8 +21,11 @@ WHOLE_NUMBERS: Mapping[str, tuple[int, int]] = {
     for sign in "iu"
     for bits in (8, 16, 32, 64)
 }
-SAID_BY_TYPE = ("format", "timezone", "defaultTimezone")
-"""Options of days and moments that say how they are written, which a column of that type does not ask."""
+READ_AS = {"date": "yyyy-MM-dd"}
+"""The format in which texts are read as what they stand for, where it is only one."""
+
+MOMENTS = ("date", "timestamp", "time")
+UTC = ("UTC", "Etc/UTC", "Z", "GMT", "Etc/GMT")
 
 NESTED = ("properties", "items", "map")
 
@@ -34,6 +38,12 @@ def is_column(prop: Part) -> bool:
 def column_of(prop: Part) -> str:
     """Return the name that a property has in its table."""
     return prop.text("physicalName") or prop.text("name")
+
+
+def column_type(prop: Part) -> str:
+    """Return the type that a property's column is to have; "" where that is not told for every engine."""
+    any_text = ANY_TEXT if prop.text("logicalType") == "string" else ""
+    return to_sql_type(prop.text("physicalType")) or any_text
 
 
 def column_rules(prop: Part, columns: Mapping[str, str]) -> Found:
@@ -61,20 +71,32 @@ def column_rules(prop: Part, columns: Mapping[str, str]) -> Found:
 
 def _type(prop: Part, column: str) -> Found:
     """Yield that values can be read as what they stand for, where the column's own type does not say it."""
-    logical, physical = prop.text("logicalType"), prop.text("physicalType")
-    if physical and not to_sql_type(physical):
+    logical, physical = _logical(prop), prop.text("physicalType")
+    known = to_sql_type(physical)
+    if physical and not known:
         yield prop.unsupported(f"is not checked for its type: {physical!r} is not the same on every engine")
-    if (not to_sql_type(physical) or is_text(physical)) and logical in FITS and not _format(prop):
-        # To 3.0 a moment is a date too.
-        is_old = str(prop.document.value["apiVersion"]).startswith("v3.0.")
-        yield attempt(prop, Fits, column=column, type="timestamp" if is_old and logical == "date" else FITS[logical])
+    if known and (logical == "string" or not is_text(physical)):
+        if logical and not holds(physical, logical):
+            yield prop.unsupported(f"is not checked for being {logical!r}, only for its physicalType {physical!r}")
+    elif logical in FITS:
+        if _is_read(prop):
+            yield attempt(prop, Fits, column=column, type=FITS[logical])
+    elif logical not in ("", "string") and (known or not physical):
+        yield prop.unsupported(f"is not checked for being {logical!r}: there is no rule for it")
 
 
-def _format(prop: Part) -> str:
-    options = prop.part("logicalTypeOptions")
-    return (
-        options.text("format") if options is not None and prop.text("logicalType") not in ("integer", "number") else ""
-    )
+def _logical(prop: Part) -> str:
+    """Return the logical type; to 3.0 a moment is a date too."""
+    logical = prop.text("logicalType")
+    is_old = str(prop.document.value["apiVersion"]).startswith("v3.0.")
+    return "timestamp" if is_old and logical == "date" else logical
+
+
+def _is_read(prop: Part) -> bool:
+    """Return whether texts of a logical type are written as `Fits` reads them, as far as their format says."""
+    options, logical = prop.part("logicalTypeOptions"), _logical(prop)
+    written = options.text("format") if options is not None and logical in ("date", "timestamp") else ""
+    return written in ("", READ_AS.get(logical))
 
 
 def _options(options: Part, prop: Part, column: str) -> Found:
@@ -107,7 +129,6 @@ def _range(**said: Any) -> Range:
 
 
 def _option(name: str, part: Part, prop: Part, column: str) -> Found:
-    kind = prop.text("logicalType")
     if name == "pattern":
         yield attempt(part, Pattern, column=column, regex=str(part.value))
     elif name == "multipleOf":
@@ -116,10 +137,36 @@ def _option(name: str, part: Part, prop: Part, column: str) -> Found:
         low, high = WHOLE_NUMBERS[part.value]
         check = as_check_name(f"{part.value}_{column}")
         yield attempt(part, Range, column=column, min=low, max=high, name=check)
-    elif not (
-        name in SAID_BY_TYPE and kind in ("date", "timestamp", "time") and not is_text(prop.text("physicalType"))
-    ):
+    elif _logical(prop) not in MOMENTS or name not in OF_MOMENTS:
         yield part.unsupported(f"is not checked: there is no rule for {name!r}")
+    elif unkept := OF_MOMENTS[name](part, prop):
+        yield part.unsupported(f"is not checked: {unkept}")
+
+
+def _unkept_format(part: Part, prop: Part) -> str:
+    """Return why the way days or moments are written is not checked; a column of their type writes none."""
+    logical, physical = _logical(prop), prop.text("physicalType")
+    if holds(physical, logical) or (_is_read(prop) and logical in FITS):
+        return ""
+    return f"no rule reads text that is written as {part.value!r}, so that of its type is not checked either"
+
+
+def _unkept_zone(part: Part, prop: Part) -> str:
+    kept = part.value is not True or is_zoned(prop.text("physicalType"))
+    return "" if kept else "only a column of timestamptz is sure to have a time zone"
+
+
+def _unkept_default(part: Part, prop: Part) -> str:
+    kept = part.value in UTC or is_zoned(prop.text("physicalType"))
+    return "" if kept else "moments without a time zone are read as UTC"
+
+
+OF_MOMENTS: Mapping[str, Callable[[Part, Part], str]] = {
+    "format": _unkept_format,
+    "timezone": _unkept_zone,
+    "defaultTimezone": _unkept_default,
+}
+"""Options of days and moments that say how they are written: why one is not checked, "" where it is kept."""
 
 
 def _multiple(column: str, of: Any) -> Condition:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard_trust.contracts.odcs.attempts import Found
-from dashboard_trust.contracts.odcs.column_types import to_sql_type
-from dashboard_trust.contracts.odcs.columns import column_of, column_rules, is_column
-from dashboard_trust.contracts.odcs.document import Document, Part, Remark, parse_document, read_document
+from dashboard_trust.contracts.odcs.columns import column_of, column_rules, column_type, is_column
+from dashboard_trust.contracts.odcs.document import Document, Part, parse_document, read_document
 from dashboard_trust.contracts.odcs.judging import judge
 from dashboard_trust.contracts.odcs.keys import primary_key, references
 from dashboard_trust.contracts.odcs.owners import find_owner
 from dashboard_trust.contracts.odcs.quality import quality_rules
-from dashboard_trust.contracts.odcs.service_levels import Level, service_levels
+from dashboard_trust.contracts.odcs.service_levels import Level, service_levels, tables_meant
+from dashboard_trust.contracts.remarks import Remark
 from dashboard_trust.contracts.row_rules import References
-from dashboard_trust.contracts.rules import Rule
-from dashboard_trust.contracts.table_rules import FAILURE_CLASSES, Columns, TableRules
+from dashboard_trust.contracts.rules import Rule, is_same
+from dashboard_trust.contracts.table_rules import FAILURE_CLASSES, Columns, RowCount, TableRules
 from dashboard_trust.errors import ContractError, nearest
 
 
@@ -34,6 +34,8 @@ class DataContract:
         tables: The rules of each table, by the name of its schema object.
         windows: The age from which a table's newest load is overdue, where a service level says it.
         remarks: What is wrong with the file, or right and not checked.
+        unchecked: What is asked of each table and is not checked.
+        due: What says each window, as that which no look at a table can tell.
     """
 
     source: str
@@ -43,6 +45,8 @@ class DataContract:
     tables: Mapping[str, tuple[Rule, ...]]
     windows: Mapping[str, dt.timedelta]
     remarks: tuple[Remark, ...]
+    unchecked: Mapping[str, tuple[Remark, ...]]
+    due: Mapping[str, Remark]
 
     def find(self, name: str = "") -> str:
         """Return the name of a table; the only one need not be named.
@@ -53,8 +57,10 @@ class DataContract:
         if not name and len(self.tables) == 1:
             return next(iter(self.tables))
         if name not in self.tables:
-            known = ", ".join(self.tables) or "none"
-            word = f"there is no table {name!r}: {nearest(name, self.tables)}" if name else f"name one of: {known}"
+            if not self.tables:
+                raise ContractError(f"{self.source}: it has no table: it promises nothing under `schema`.")
+            several = f"it has {len(self.tables)} tables, name one of them as schema: {', '.join(self.tables)}"
+            word = f"there is no table {name!r}: {nearest(name, self.tables)}" if name else several
             raise ContractError(f"{self.source}: {word}.")
         return name
 
@@ -66,11 +72,12 @@ class DataContract:
         Raises:
             ContractError: The contract promises nothing of it that can be checked.
         """
-        rules = self.tables[self.find(name)]
+        name = self.find(name)
+        rules = self.tables[name]
         if not rules:
-            raise ContractError(f"{self.source}: nothing that it promises of {self.find(name)!r} can be checked.")
+            raise ContractError(f"{self.source}: nothing that it promises of {name!r} can be checked.")
         owners = dict.fromkeys(FAILURE_CLASSES, self.owner) if self.owner else {}
-        found = TableRules(asset, rules, table, owners=owners)
+        found = TableRules(asset, rules, table, owners=owners, unchecked=self.unchecked[name])
         schema = table.rpartition(".")[0] if table else ".".join(f'"{part}"' for part in asset.split("/")[-2:-1])
         return replace(found, rules=tuple(_placed(rule, schema) for rule in rules))
 
@@ -92,9 +99,8 @@ def parse_data_contract(text: str, source: str = "data contract") -> DataContrac
 def lint(document: Document) -> tuple[Remark, ...]:
     """Return what is to be said of a file, errors first."""
     judged = judge(document)
-    if any(remark.severity == "error" for remark in judged):
-        return judged
-    remarks = (*judged, *_translate(document).remarks)
+    is_wrong = any(remark.severity == "error" for remark in judged)
+    remarks = judged if is_wrong else (*judged, *_translate(document).remarks)
     return tuple(sorted(remarks, key=lambda remark: (remark.severity != "error", remark.line)))
 
 
@@ -105,7 +111,7 @@ def _believed(document: Document) -> DataContract:
         wrong = [remark for remark in found.remarks if remark.severity == "error"]
     if found is None or wrong:
         more = f" (and {len(wrong) - 1} more: dashboard-trust contract lint {document.source})" if wrong[1:] else ""
-        raise ContractError(f"{wrong[0]}{more}.")
+        raise ContractError(f"{wrong[0].place}: {wrong[0].words}{more}.")
     return found
 
 
@@ -120,12 +126,30 @@ def _translate(document: Document) -> DataContract:
     owner = find_owner(root)
     if not owner:
         remarks.append(root.unsupported("names nobody who can be reached: neither an e-mail address nor a team's name"))
-    windows = {
-        name: min(level.window for level in levels if level.table == name)
-        for name in rules
-        if any(level.table == name for level in levels)
-    }
-    return DataContract(document.source, root.text("id"), root.text("version"), owner, rules, windows, tuple(remarks))
+    remarks.sort(key=lambda remark: remark.line)
+    meant = tables_meant(root, tables)
+    shortest = {level.table: level for level in sorted(levels, key=lambda level: level.window, reverse=True)}
+    return DataContract(
+        document.source,
+        root.text("id"),
+        root.text("version"),
+        owner,
+        rules,
+        windows={name: level.window for name, level in shortest.items()},
+        remarks=tuple(remarks),
+        unchecked={
+            table.text("name"): tuple(remark for remark in remarks if _is_about(remark, table, meant))
+            for table in tables
+        },
+        due={name: level.due for name, level in shortest.items()},
+    )
+
+
+def _is_about(remark: Remark, table: Part, meant: Mapping[str, Set[str]]) -> bool:
+    """Whether a remark is about what is asked of a table, there or by a service level that means it."""
+    if remark.pointer in meant:
+        return table.text("name") in meant[remark.pointer]
+    return f"{remark.pointer}/".startswith(f"{table.pointer}/")
 
 
 def _rules(table: Part, tables: Sequence[Part], levels: Iterable[Level], remarks: list[Remark]) -> tuple[Rule, ...]:
@@ -145,9 +169,9 @@ def _rules(table: Part, tables: Sequence[Part], levels: Iterable[Level], remarks
 def _found(table: Part, tables: Sequence[Part]) -> Found:
     props = table.parts("properties")
     columns = {prop.text("name"): column_of(prop) for prop in props if is_column(prop)}
-    types = {column_of(prop): to_sql_type(prop.text("physicalType")) for prop in props if is_column(prop)}
+    types = {column_of(prop): column_type(prop) for prop in props if is_column(prop)}
     if types:
-        yield Columns(types=types)
+        yield Columns(types=types, place=table.place)
     yield from primary_key(table)
     for prop in props:
         yield from column_rules(prop, columns)
@@ -167,18 +191,17 @@ def _twice(parts: Sequence[Part], what: str) -> Iterable[Remark]:
 
 def named_apart(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """Return each rule once, and no two of one name: the second is told apart by what it asks."""
-    found: dict[str, Rule] = {}
+    rules = tuple(rules)
+    # Every table has a row count, also where none is said.
+    implied = RowCount()
+    found: dict[str, Rule] = {} if any(isinstance(rule, RowCount) for rule in rules) else {implied.check: implied}
     for rule in rules:
         name = rule.check
-        if name in found and not _same(rule, found[name]):
+        if name in found and not is_same(rule, found[name]):
             digest = hashlib.sha256(repr(replace(rule, description="")).encode()).hexdigest()[:6]
             rule = replace(rule, name=f"{name}_{digest}")  # noqa: PLW2901 - the same rule by another name
         found.setdefault(rule.check, rule)
-    return tuple(found.values())
-
-
-def _same(one: Rule, other: Rule) -> bool:
-    return type(one) is type(other) and replace(one, description="") == replace(other, description="")
+    return tuple(rule for rule in found.values() if rule is not implied)
 
 
 def _placed(rule: Rule, schema: str) -> Rule:

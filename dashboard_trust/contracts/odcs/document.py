@@ -7,40 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
 from dashboard_trust.contracts.entries import Entry, compose
 from dashboard_trust.contracts.files import read_text
+from dashboard_trust.contracts.remarks import Remark
 from dashboard_trust.errors import ContractError
 
 WHOLE_NUMBER = re.compile(r"[-+]?\d+")
 NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?")
 LONGEST_NUMBER = 100  # digits
 TAG = "tag:yaml.org,2002:"
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """What is to be said of a place in a contract file.
-
-    ``pointer`` is the JSON pointer ("" is the whole file), ``severity`` says whether the file is wrong there
-    (``error``) or only not all of it can be held to (``warning``).
-    """
-
-    source: str
-    line: int
-    pointer: str
-    problem: str
-    expected: str = ""
-    severity: Literal["error", "warning"] = "error"
-
-    def __str__(self) -> str:
-        """Return it in a line, the place first, as compilers do."""
-        expected = f"; expected {self.expected}" if self.expected else ""
-        place = f"{self.pointer}: " if self.pointer else ""
-        return f"{self.source}:{self.line}: {self.severity}: {place}{self.problem}{expected}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +81,11 @@ class Part:
     def line(self) -> int:
         """The line it begins on."""
         return self.document.lines.get(self.pointer, 1)
+
+    @property
+    def place(self) -> str:
+        """Where it is written: ``file:line``."""
+        return f"{self.document.source}:{self.line}"
 
 
 def read_document(path: str | Path) -> Document:

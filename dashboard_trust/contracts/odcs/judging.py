@@ -10,8 +10,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from dashboard_trust.contracts.odcs.document import Document, Remark
+from dashboard_trust.contracts.odcs.document import Document
 from dashboard_trust.contracts.odcs.wording import MISPLACED, explain
+from dashboard_trust.contracts.remarks import Remark
 
 NEWEST = "v3.2.0"
 SCHEMAS: Mapping[str, str] = {
@@ -49,7 +50,8 @@ class Piece:
 def judge(document: Document) -> tuple[Remark, ...]:
     """Return what is wrong with a file.
 
-    What breaks the newest schema and the one it declares is an error; what breaks only one of them is a warning.
+    What breaks the newest schema and the one it declares is an error, told as the declared one has it; what breaks
+    only one of them is a warning.
     """
     refused = _refuse(document)
     if refused is not None:
@@ -59,11 +61,12 @@ def judge(document: Document) -> tuple[Remark, ...]:
     if SCHEMAS[declared] == NEWEST:
         return by_newest
     by_declared = _broken(document, SCHEMAS[declared])
-    places = _places(by_declared)
-    # Where each finds something, and never in the same place, the file is right by neither.
-    both = _places(by_newest) & places or (_places(by_newest) if places else set())
+    both = _places(by_newest) & _places(by_declared)
+    if by_newest and not both:
+        # Where each finds something, and never in the same place, the file is right by neither.
+        both = _places(by_declared)
     return (
-        *(remark for remark in by_newest if remark.pointer in both),
+        *(remark for remark in by_declared if remark.pointer in both),
         *_only_in(f"{NEWEST}; the file declares {declared}", (one for one in by_newest if one.pointer not in both)),
         *_only_in(f"{declared}, which the file declares", (one for one in by_declared if one.pointer not in both)),
     )

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from dashboard_trust.contracts.odcs.attempts import Found, UnsupportedError, attempt, guarded
 from dashboard_trust.contracts.odcs.bounds import OPERATORS, read_allowance, read_bounds
-from dashboard_trust.contracts.odcs.document import Part, Remark
+from dashboard_trust.contracts.odcs.document import Part
+from dashboard_trust.contracts.remarks import Remark
 from dashboard_trust.contracts.row_rules import AcceptedValues, Condition, NotNull, Pattern, Unique
 from dashboard_trust.contracts.rules import Rule, Value, as_check_name
 from dashboard_trust.contracts.table_rules import Query, RowCount
@@ -152,12 +153,11 @@ def _query(rule: Part, column: str) -> Rule | Remark:
     bounds = read_bounds(rule)
     if bounds is None:
         raise UnsupportedError("it does not say what the query is to give: mustBe, or another operator")
-    low, high = bounds.closed()
     sql = rule.text("query")
     common = described(rule)
     # Without a name of its own it is told by what it asks.
     common["name"] = common["name"] or f"query_{hashlib.sha256(f'{column} {sql}'.encode()).hexdigest()[:6]}"
-    return attempt(rule, Query, sql=_filled(sql, column), min=low, max=high, unit=rule.text("unit"), **common)
+    return attempt(rule, Query, sql=_filled(sql, column), unit=rule.text("unit"), **bounds.said, **common)
 
 
 def _filled(sql: str, column: str) -> str:

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from dashboard_trust.contracts.odcs.attempts import UnsupportedError, attempt
 from dashboard_trust.contracts.odcs.columns import column_of
-from dashboard_trust.contracts.odcs.document import Part, Remark
+from dashboard_trust.contracts.odcs.document import Part
+from dashboard_trust.contracts.remarks import Remark, in_words
 from dashboard_trust.contracts.rules import Rule, as_check_name
 from dashboard_trust.contracts.table_rules import Freshness
 from dashboard_trust.errors import nearest
@@ -32,10 +33,14 @@ LONGEST = dt.timedelta(days=3660)
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What a service level says of a table: the time within which it is loaded, and a rule where it names a column."""
+    """What a service level says of a table: the time within which it is loaded, and a rule where it names a column.
+
+    ``due`` says that time where only a table is looked at, which cannot tell when it was loaded.
+    """
 
     table: str
     window: dt.timedelta
+    due: Remark
     rule: Rule | None = None
 
 
@@ -49,6 +54,19 @@ def service_levels(root: Part, tables: Sequence[Part]) -> Iterator[Level | Remar
             yield level.unsupported(f"is not checked: {error}")
 
 
+def tables_meant(root: Part, tables: Sequence[Part]) -> Mapping[str, frozenset[str]]:
+    """Return the names of the tables that each service level means, by its pointer; if nobody can tell, all."""
+    default = root.text("slaDefaultElement")
+    return {level.pointer: _meant(level.text("element") or default, tables) for level in root.parts("slaProperties")}
+
+
+def _meant(elements: str, tables: Sequence[Part]) -> frozenset[str]:
+    try:
+        return frozenset(table.text("name") for table, _ in _elements(elements, tables))
+    except UnsupportedError:
+        return frozenset(table.text("name") for table in tables)
+
+
 def _levels(level: Part, elements: str, tables: Sequence[Part]) -> Iterator[Level | Remark]:
     name = level.text("property")
     if name.lower() not in (*LATENCY, *FREQUENCY):
@@ -56,6 +74,7 @@ def _levels(level: Part, elements: str, tables: Sequence[Part]) -> Iterator[Leve
     window = _window(level)
     if not tables:
         raise UnsupportedError("the contract has no table")
+    due = level.unsupported(f"a load is due within {in_words(window)}, which a dashboard's gate checks")
     for table, column in _elements(elements, tables):
         rule = None
         if column and name.lower() in LATENCY:
@@ -66,7 +85,7 @@ def _levels(level: Part, elements: str, tables: Sequence[Part]) -> Iterator[Leve
         if isinstance(rule, Remark):
             yield rule
         else:
-            yield Level(table.text("name"), window, rule)
+            yield Level(table.text("name"), window, due, rule)
 
 
 def _elements(elements: str, tables: Sequence[Part]) -> Iterator[tuple[Part, str]]:
@@ -96,7 +115,7 @@ def _window(level: Part) -> dt.timedelta:
     value, unit = level.part("value"), level.text("unit").lower()
     said = value.value if value is not None else None
     if unit not in UNITS:
-        raise UnsupportedError(f"the unit {level.text('unit')!r} is not known: {', '.join(filter(None, UNITS))}")
+        raise UnsupportedError(f"the unit {level.text('unit')!r} is not known: write s, m, h, d, w, mo or y")
     try:
         window = _iso(said) if isinstance(said, str) and said.startswith("P") else _number(said) * UNITS[unit]
     except (ValueError, ArithmeticError):
