@@ -19,8 +19,7 @@ from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
 from dashboard_trust.readers.event_log import read_newest
-from dashboard_trust.warehouses.parts import Parts
-from dashboard_trust.warehouses.replace import WHOLE
+from dashboard_trust.warehouses.parts import WHOLE, Parts
 from dashboard_trust.warehouses.session import Warehouse
 
 if TYPE_CHECKING:
