@@ -13,12 +13,12 @@ from dashboard_trust.enforcement.dbt_nodes import UNIQUE_ID, DbtNodes, Node, nod
 from dashboard_trust.enforcement.dbt_results import BROKEN, by_partition, read_artifact, read_results, worst
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_unmoved
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
+from dashboard_trust.evidence.names import EXPIRES, FRESHNESS
 from dashboard_trust.readers.event_log import read_newest
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtCliInvocation, DbtCliResource
 
-FRESHNESS = "freshness"
 FRESH_OR_NOT = ("pass", "warn", "error")
 FUTURE_SECONDS = 60  # clocks differ by less
 Run = Callable[..., "DbtCliInvocation"]
@@ -110,7 +110,20 @@ def _freshness_result(node: Node, result: Mapping[str, Any]) -> PartitionResult:
     age = dt.timedelta(seconds=round(result["max_loaded_at_time_ago_in_s"]))
     reason = f"its newest row is of {result['max_loaded_at'][:19]} UTC, {age} before dbt looked ({_limits(node)})"
     metadata = {"max_loaded_at": result["max_loaded_at"], "status": result["status"], "unique_id": node["unique_id"]}
+    until = _end(node, result["max_loaded_at"])
+    if until is not None and result["status"] != "error":
+        metadata[EXPIRES] = until.isoformat()
     return PartitionResult(result["status"] == "pass", reason, warns=result["status"] == "warn", metadata=metadata)
+
+
+def _end(node: Node, max_loaded_at: str) -> dt.datetime | None:
+    """Return when dbt would say of the same rows that they are too old; None where it never does."""
+    limit = node["freshness"].get("error_after") or {}
+    if not limit.get("count"):
+        return None
+    newest = dt.datetime.fromisoformat(max_loaded_at)
+    newest = newest if newest.tzinfo else newest.replace(tzinfo=dt.UTC)
+    return newest + dt.timedelta(**{f"{limit['period']}s": limit["count"]})
 
 
 def _test_specs(nodes: DbtNodes, sources: Mapping[dg.AssetKey, Node]) -> Iterator[dg.AssetCheckSpec]:

@@ -64,12 +64,14 @@ PARTS: Mapping[str, str] = {
     "of_its_run": """
         from event_logs e where e.asset_key = load.asset_key and {planned}
         and e.id between load.begun and load.ended and e.run_id || '' = load.run_id""",
-    # The body of a plain pass says nothing that is asked for, save where it is asked what it says of a day.
+    # The body of a plain pass says nothing that is asked for, save where it is asked what it says of a day, and of
+    # freshness until when.
     "check": """
         c.asset_key, c.check_name, c.partition, c.id, c.execution_status, c.run_id,
         coalesce(c.evaluation_event_timestamp, c.create_timestamp),
         c.materialization_event_storage_id, c.evaluation_event_storage_id,
-        case when c.execution_status = 'SUCCEEDED' and c.asset_key not in ({bodies}) then null
+        case when c.execution_status = 'SUCCEEDED' and c.asset_key not in ({bodies})
+             and c.check_name <> 'freshness' then null
              else c.evaluation_event end""",
     # The newest execution that ended of each check (a, b) on one partition, and those planned after it. One that
     # is only planned names no load.

@@ -226,6 +226,9 @@ def _examine_check(
         return Outcome.ERRORED, result.reason or "raised an error", result.at
     if not looked:
         return Outcome.NOT_RUN, "looked at another load than the newest one", result.at
+    present = _present(contract, None if requirement.read_now else requirement.period, evidence.as_of)
+    if result.until is not None and present >= result.until:
+        return Outcome.NOT_RUN, f"could be believed until {moment(result.until)}, and has not run since", result.at
     return _examine_result(result, requirement.days)
 
 
