@@ -224,12 +224,18 @@ def _examine_check(
     # A check that raised names no load: it never got to one.
     if result.status == "errored" and (looked or same_run or result.at >= newest.at):
         return Outcome.ERRORED, result.reason or "raised an error", result.at
-    if not looked:
-        return Outcome.NOT_RUN, "looked at another load than the newest one", result.at
-    present = _present(contract, None if requirement.read_now else requirement.period, evidence.as_of)
-    if result.until is not None and present >= result.until:
-        return Outcome.NOT_RUN, f"could be believed until {moment(result.until)}, and has not run since", result.at
+    unseen = _ended(result, requirement, contract, evidence) if looked else "looked at another load than the newest one"
+    if unseen:
+        return Outcome.NOT_RUN, unseen, result.at
     return _examine_result(result, requirement.days)
+
+
+def _ended(result: CheckResult, requirement: Requirement, contract: DashboardContract, evidence: Evidence) -> str:
+    """Say since when a result says nothing any more, or nothing."""
+    present = _present(contract, None if requirement.read_now else requirement.period, evidence.as_of)
+    if result.until is None or present < result.until:
+        return ""
+    return f"could be believed until {moment(result.until)}, and has not run since"
 
 
 def _examine_result(result: CheckResult, days: Sequence[str]) -> tuple[Outcome, str, dt.datetime | None]:
