@@ -151,7 +151,7 @@ class _Run:
             return {}
 
     def _test(self, nodes: DbtNodes, names: Sequence[str], key: str) -> DbtResults:
-        args = ["test", "--select", " ".join(names), *_same(self.args), *self._vars([key])]
+        args = ["test", "--select", " ".join(names), *same_options(self.args), *self._vars([key])]
         return read_results(self.dbt.cli(args, manifest=nodes.manifest, raise_on_error=False).wait())
 
     def _vars(self, keys: Sequence[str]) -> list[str]:
@@ -178,11 +178,12 @@ class _WithTestsAlone:
         return {key for key in self._context.selected_asset_check_keys if UNIQUE_ID in (spec_of(key).metadata or {})}
 
 
-def _same(args: Sequence[str]) -> Iterator[str]:
+def same_options(args: Sequence[str]) -> Iterator[str]:
+    """Yield the options of a command that another look at its tables takes as well."""
     for word, following in zip(args, [*args[1:], ""], strict=True):
-        if word.partition("=")[0] in SAME_VALUES:
-            yield from (word,) if "=" in word else (word, following)
-        elif word in SAME:
+        if word in SAME_VALUES:
+            yield from (word, following)
+        elif word in SAME or word.partition("=")[0] in SAME_VALUES or word.startswith("-t"):  # -tprod
             yield word
 
 
