@@ -34,7 +34,8 @@ class Ours:
         self.lines = lines
 
     def look(self) -> Found:
-        from dashboard_trust.checks.evaluate import Known, check_table
+        from dashboard_trust.checks.evaluate import check_table
+        from dashboard_trust.checks.known import Known
         from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 
         with DuckDBWarehouse(self.lines.path).session("the benchmark") as session:

@@ -13,8 +13,8 @@ from dashboard_trust.checks.values import RuleError
 from dashboard_trust.contracts.table_rules import RowCount, TableRules
 from dashboard_trust.errors import WriteRefusedError
 from dashboard_trust.warehouses.fingerprints import Fingerprint
-from dashboard_trust.warehouses.parts import Parts
-from dashboard_trust.warehouses.replace import WHOLE, Slice
+from dashboard_trust.warehouses.parts import WHOLE, Parts
+from dashboard_trust.warehouses.replace import Slice
 from dashboard_trust.warehouses.session import Session
 
 

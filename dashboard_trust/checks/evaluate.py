@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from sqlglot import exp
 
 from dashboard_trust.checks.columns import judge_columns, shape_of
+from dashboard_trust.checks.known import Known
 from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome, TableReport
 from dashboard_trust.checks.reconciliation import compare
 from dashboard_trust.checks.reconciliation_between import compare_between
@@ -20,7 +19,7 @@ from dashboard_trust.checks.samples import sample_keys
 from dashboard_trust.checks.scopes import Days, Scope, Whole
 from dashboard_trust.checks.single_queries import judge_newest, measure_query, newest
 from dashboard_trust.checks.values import RuleError, Table
-from dashboard_trust.checks.volume import History, Volumes, judge_empty, judge_volumes
+from dashboard_trust.checks.volume import Volumes, judge_empty, judge_volumes, sound_parts
 from dashboard_trust.checks.wording import describe_bad
 from dashboard_trust.contracts.rules import RowRule, Rule
 from dashboard_trust.contracts.table_rules import (
@@ -34,34 +33,11 @@ from dashboard_trust.contracts.table_rules import (
 )
 from dashboard_trust.errors import DashboardTrustError, WarehouseError, nearest
 from dashboard_trust.warehouses.fingerprints import Fingerprint, Shape, measures, read_shape
-from dashboard_trust.warehouses.parts import Grouping, count_groups
-from dashboard_trust.warehouses.session import Session, Warehouse
+from dashboard_trust.warehouses.parts import UNREADABLE, WHOLE, Grouping, count_groups
+from dashboard_trust.warehouses.session import CountedSession, Session
 from dashboard_trust.warehouses.session import table as as_table
 
 Found = TypeVar("Found")
-UNREADABLE = ""
-"""The part of rows whose day cannot be told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a table's parts besides its rows.
-
-    Args:
-        now: The present (aware).
-        history: Rows of accepted parts that are not looked at now.
-        waived: Parts whose volume a person accepted.
-        refused: When parts began, not looked at now, whose volume was unusual and that nobody accepted.
-        schemas: Who accepted other columns than those declared, by `shape_of` them.
-        elsewhere: Returns the other warehouses that reconciliations name.
-    """
-
-    now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
-    history: History = field(default_factory=dict)
-    waived: Set[str] = frozenset()
-    refused: Set[dt.datetime] = frozenset()
-    schemas: Mapping[str, str] = field(default_factory=dict)
-    elsewhere: Mapping[str, Callable[[], Warehouse]] = field(default_factory=dict)
 
 
 def check_table(
@@ -94,7 +70,7 @@ class _Look:
     """One look at a table: what was found, and what could not be looked at, by the checks' names."""
 
     def __init__(self, session: Session, rules: TableRules, scope: Scope, known: Known) -> None:
-        self.session, self.rules, self.scope, self.known = _Counted(session), rules, scope, known
+        self.session, self.rules, self.scope, self.known = CountedSession(session), rules, scope, known
         self.errors: dict[str, str] = {}
         self.found: dict[str, dict[str, PartOutcome]] = {}
         self.notes: dict[str, str] = {}
@@ -160,7 +136,7 @@ class _Look:
         by = self.known.schemas.get(shape)
         self.notes[rule.check] = f"accepted by {by}: {problem}" if problem and by else note
         reason = "" if by or not problem else f"{problem} (schema {shape})"
-        self.found[rule.check] = {"": PartOutcome(not reason, reason)}
+        self.found[rule.check] = {WHOLE: PartOutcome(not reason, reason)}
 
     def _scan(self, shape: Shape) -> None:
         """Count everything that one scan can: fingerprints, rows, what breaks rules, the newest values."""
@@ -243,15 +219,19 @@ class _Look:
 
     def _ask(self, rule: Query) -> dict[str, PartOutcome]:
         parts = self.scope.apart(self.session, self.rules.name, self.table.types)
-        return {part: self._ask_of(rule, part, where) for part, where in parts.items()}
+        found = {part: self._ask_of(rule, where) for part, where in parts.items()}
+        if all(one.errored for one in found.values()):
+            reasons = {one.reason for one in found.values()}
+            raise RuleError(reasons.pop() if len(reasons) == 1 else RuleOutcome(rule, found).reason)
+        return found
 
-    def _ask_of(self, rule: Query, part: str, where: exp.Expr | None) -> PartOutcome:
+    def _ask_of(self, rule: Query, where: exp.Expr | None) -> PartOutcome:
+        """Ask a query of one part: what cannot be asked of it may well be asked of the others."""
         try:
             return measure_query(rule, self.table, where)
         except DashboardTrustError as error:
-            if part and not isinstance(error, WarehouseError):
-                raise RuleError(f"{part}: {error}") from error
-            raise
+            self._raise_refusal(error)
+            return PartOutcome(False, str(error), errored=True)
 
     def _sample(self, rule: RowRule) -> None:
         if self.rules.sample_failures and not all(part.passed for part in self.found[rule.check].values()):
@@ -263,8 +243,13 @@ class _Look:
         rows = {part: found.rows for part, found in self.fingerprints.items() if part or days is None}
         periods = {part: self.scope.period(part) for part in rows}
         starts = {part: period[0].replace(tzinfo=None) for part, period in periods.items() if period}
-        known = self.known
-        volumes = Volumes(rows, starts, self._sound_parts(), known.history, known.waived, known.refused)
+        others = [
+            self._outcome(rule)
+            for rule in self.rules.all_rules
+            if rule.severity == "error" and not isinstance(rule, RowCount | VolumeAnomaly)
+        ]
+        sound, known = sound_parts(others, self.fingerprints.keys(), self.scope.names), self.known
+        volumes = Volumes(rows, starts, sound, known.history, known.waived, known.refused)
         found, self.accepted = judge_volumes(self._of(RowCount, VolumeAnomaly), volumes)
         self.found |= found
         if days is not None:
@@ -289,33 +274,3 @@ class _Look:
         if isinstance(rule, Freshness):
             return judge_newest(rule, None, None, self.known.now)
         return judge_volumes([rule], Volumes({UNREADABLE: 0}, {}, frozenset()))[0][rule.check][UNREADABLE]
-
-    def _sound_parts(self) -> Set[str]:
-        """Return the parts in which everything but their volume is as it should be."""
-        outcomes = [
-            self._outcome(rule)
-            for rule in self.rules.all_rules
-            if rule.severity == "error" and not isinstance(rule, RowCount | VolumeAnomaly)
-        ]
-        if any(outcome.error for outcome in outcomes):
-            return frozenset()
-        sound = set(self.fingerprints)
-        for outcome in outcomes:
-            failed = {part for part, found in outcome.parts.items() if not found.passed}
-            # What is wrong with the whole of a table may be wrong with any part of it.
-            sound = set() if failed & {""} and "" not in self.scope.names else sound - failed
-        return sound
-
-
-class _Counted:
-    """A session that counts what it is asked."""
-
-    def __init__(self, session: Session) -> None:
-        self.session, self.queries = session, 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.session, name)
-
-    def query(self, statement: exp.Expr) -> list[tuple[Any, ...]]:
-        self.queries += 1
-        return self.session.query(statement)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from dashboard_trust.checks.evaluate import Known, check_table
+from dashboard_trust.checks.evaluate import check_table
+from dashboard_trust.checks.known import Known
 from dashboard_trust.checks.outcomes import TableReport
 from dashboard_trust.checks.scopes import Scope
 from dashboard_trust.contracts.table_rules import TableRules

@@ -19,7 +19,9 @@ from dashboard_trust.checks.suite_rows import Look
 from dashboard_trust.checks.suites import Expectation, Suite
 from dashboard_trust.errors import InvalidInputError, WarehouseError
 from dashboard_trust.warehouses import snowflake_dialect
-from dashboard_trust.warehouses.session import function
+from dashboard_trust.warehouses.fingerprints import Fingerprint
+from dashboard_trust.warehouses.parts import Parts, fingerprint_parts
+from dashboard_trust.warehouses.session import Warehouse, function
 from dashboard_trust.warehouses.session import table as to_table
 
 if TYPE_CHECKING:
@@ -49,10 +51,13 @@ class GXSource:
         connection: Returns how to reach it, when that is needed: an SQLAlchemy URL, or for Snowflake the fields of
             ``add_snowflake`` (``account``, ``user``, ``private_key``, ...) as a mapping, with ``database``, ``schema``,
             ``warehouse`` and ``role``.
+        warehouse: Returns the same database as a warehouse. Where loads leave fingerprints it is needed: by it the rows
+            that a suite is asked of are known to be those of the load.
     """
 
     kind: Literal["postgres", "snowflake"]
     connection: Callable[[], str | Mapping[str, Any]]
+    warehouse: Callable[[], Warehouse] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in CONNECT:
@@ -67,6 +72,8 @@ class QueryRows:
     place: tuple[str, str]
     types: Mapping[str, str]
     dialect: str
+    table: str = ""
+    warehouse: Callable[[], Warehouse] | None = None
 
     def look(self, where: exp.Expr | None, suite: Suite, samples: int) -> Look:
         """See `SuiteRows.look`; where it sees other rows than the engine does, nothing is known."""
@@ -84,6 +91,16 @@ class QueryRows:
             moved = ExpectationResult("errored", f"other rows were looked at than the {counted} that are there")
             results = dict.fromkeys(results, moved)
         return Look(int(counted), results)
+
+    def fingerprints(self, parts: Parts) -> Mapping[str, Fingerprint]:
+        """See `SuiteRows.fingerprints`; raise `InvalidInputError` where nothing says how to take them."""
+        if self.warehouse is None:
+            raise InvalidInputError(
+                f"The load of {self.table} left a fingerprint, and nothing tells whether these are its rows: give the "
+                "GXSource the same database as `warehouse`."
+            )
+        with self.warehouse().session(f"fingerprints of {self.table}") as session:
+            return fingerprint_parts(session, self.table, parts)
 
     def _sql(self, query: exp.Expr) -> str:
         if self.dialect == "snowflake":
@@ -104,7 +121,7 @@ def open_query_rows(source: GXSource, table: str) -> Iterator[QueryRows]:
         datasource = _connect(context, source.kind, connection)
         try:
             place, types = _find_columns(datasource, source.kind, table)
-            yield QueryRows(datasource, place, types, source.kind)
+            yield QueryRows(datasource, place, types, source.kind, table, source.warehouse)
         finally:
             datasource.get_engine().dispose()
 

@@ -7,23 +7,26 @@ from dataclasses import dataclass, field
 
 from dashboard_trust.contracts.rules import Rule
 from dashboard_trust.warehouses.fingerprints import Fingerprint
+from dashboard_trust.warehouses.parts import WHOLE
 
 
 @dataclass(frozen=True, slots=True)
 class PartOutcome:
-    """What a rule found in one part: a partition, a UTC day, or the whole table (``""``).
+    """What a rule found in one part: a partition, a UTC day, or the whole table (`WHOLE`).
 
-    ``measured`` is what it was judged by: mostly the number of rows that break it.
+    ``measured`` is what it was judged by: mostly the number of rows that break it. What is ``errored`` could not be
+    looked at, and has not passed.
     """
 
     passed: bool
     reason: str = ""
     measured: float | None = None
+    errored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
-    """What a rule found, by part; ``error`` says why it could not be looked at, and then it found nothing.
+    """What a rule found, by part; ``error`` says why it could be looked at in none, and then it found nothing.
 
     ``note`` is to be said though nothing is wrong; ``sample`` are keys of failing rows, where they were asked for.
     """
@@ -38,6 +41,20 @@ class RuleOutcome:
     def passed(self) -> bool:
         """Whether it was looked at, and holds everywhere."""
         return not self.error and all(part.passed for part in self.parts.values())
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        """Why it could not be looked at, by the parts in which it could not (`WHOLE`: in none)."""
+        if self.error:
+            return {WHOLE: self.error}
+        return {part: outcome.reason for part, outcome in self.parts.items() if outcome.errored}
+
+    def found_in(self, partition: str | None) -> Mapping[str, PartOutcome]:
+        """Return what it found of a partition, or (None) of the table, by part; what all rows are each part is."""
+        if partition is None:
+            return self.parts
+        found = self.parts.get(partition, self.parts.get(WHOLE))
+        return {partition: found} if found is not None else {}
 
     @property
     def reason(self) -> str:

@@ -15,7 +15,7 @@ from dashboard_trust.checks.scopes import Days, Scope
 from dashboard_trust.checks.texts import is_read_as, trimmed
 from dashboard_trust.checks.values import RuleError, Table, compared_by_text
 from dashboard_trust.contracts.table_rules import Reconciliation
-from dashboard_trust.warehouses.parts import Grouping, count_groups, grouped_rows
+from dashboard_trust.warehouses.parts import WHOLE, Grouping, count_groups, grouped_rows
 from dashboard_trust.warehouses.session import column, either
 from dashboard_trust.warehouses.session import table as as_table
 
@@ -75,8 +75,8 @@ def comparable_parts(rule: Reconciliation, scope: Scope, parts: Iterable[str], t
         RuleError: It has none of them.
     """
     here = set(parts)
-    if list(scope.names) == [""]:  # the whole of it
-        return [""]
+    if list(scope.names) == [WHOLE]:
+        return [WHOLE]
     comparable = here & set(there_too)
     if isinstance(scope, Days) and (days := [part for part in here if part]):
         # A day that only the other one has is a hole here, but for those before and after all of ours.

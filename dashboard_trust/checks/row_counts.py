@@ -30,7 +30,7 @@ def count_bad(rule: RowRule, table: Table) -> exp.Expr:
     """
     if isinstance(rule, Condition):
         # Counted as it is: behind NOT or COALESCE, some engines take a number for a condition. Of NULLs it counts NULL.
-        satisfied = exp.CountIf(this=exp.paren(parse_condition(rule.sql, table, rule.check)))
+        satisfied = exp.CountIf(this=_satisfied(rule, table))
         return exp.Sub(this=exp.Count(this=exp.Star()), expression=exp.func("COALESCE", satisfied, exp.convert(0)))
     return exp.CountIf(this=BAD[type(rule)](rule, table))
 
@@ -119,8 +119,11 @@ def _misfit(rule: Fits, table: Table) -> exp.Expr:
 
 
 def _untrue(rule: Condition, table: Table) -> exp.Expr:
-    condition = exp.paren(parse_condition(rule.sql, table, rule.check))
-    return exp.not_(exp.func("COALESCE", condition, exp.false()))
+    return exp.not_(exp.func("COALESCE", _satisfied(rule, table), exp.false()))
+
+
+def _satisfied(rule: Condition, table: Table) -> exp.Expr:
+    return exp.paren(parse_condition(rule.sql, table, rule.check))
 
 
 def _text(name: str, table: Table, what: str) -> exp.Expr:

@@ -15,7 +15,6 @@ from dashboard_trust.warehouses.session import column
 from dashboard_trust.warehouses.session import table as as_table
 
 FOUND, KEYS, BEFORE = "dashboard_trust_found", "dashboard_trust_keys", "dashboard_trust_before"
-HASHED = ("text", "number", "boolean", "date", "timestamp", "timestamptz")
 SORTED = ("number", "float", "boolean", "date", "timestamp", "timestamptz")
 Bad = Mapping[str, int]
 
@@ -63,21 +62,11 @@ def _unique(rule: Unique, table: Table, grouping: Grouping) -> Bad:
 
 
 def _suspects(rule: Unique, table: Table, grouping: Grouping) -> bool:
-    """Return whether a key may be there twice: as many different ones (or their hashes) as rows with one is a no."""
+    """Return whether a key is there twice, told as the engine tells keys apart: by collations too, not by hashes."""
     if table.session.dialect == "duckdb" and all(table.kind(name) in SORTED for name in rule.key):
         return _twins(rule, table, grouping)
-    there = exp.or_(*(exp.not_(table.is_missing(name)) for name in rule.key))
-    if len(rule.key) > 1 and any(table.kind(name) not in HASHED or table.may_be_nan(name) for name in rule.key):
-        return True  # equal values of these have hashes of their own: 0 and -0, 1.0 and 1.00, NaN and NULL
-    if len(rule.key) == 1:
-        key = table.value(rule.key[0])
-    else:
-        key = exp.Case(
-            ifs=[exp.If(this=there, true=table.session.row_hash({name: table.types[name] for name in rule.key}))]
-        )
-    wanted = [exp.CountIf(this=there), exp.Count(this=exp.Distinct(expressions=[key]))]
-    counted = count_groups(table.session, as_table(table.name), grouping, wanted)
-    return any(int(rows or 0) != int(different or 0) for rows, different in counted.values())
+    rows = grouped_rows(grouping, as_table(table.name)).subquery("given")
+    return bool(table.session.query(doubled_keys(rule, table, rows, within=grouping.value is not None).limit(1)))
 
 
 def _twins(rule: Unique, table: Table, grouping: Grouping) -> bool:

@@ -13,7 +13,8 @@ from dashboard_trust.checks.texts import TEXTS, matches
 from dashboard_trust.checks.values import RuleError
 from dashboard_trust.errors import nearest
 from dashboard_trust.warehouses.column_types import kind_of
-from dashboard_trust.warehouses.parts import VALUE, Grouping, Parts, group_days, group_parts
+from dashboard_trust.warehouses.days import start_of
+from dashboard_trust.warehouses.parts import UNREADABLE, VALUE, WHOLE, Grouping, Parts, group_days, group_parts
 from dashboard_trust.warehouses.session import Session, column
 
 DAY = dt.timedelta(days=1)
@@ -45,7 +46,7 @@ class Scope(Protocol):
 class Whole:
     """All rows of a table, as one part."""
 
-    names: Sequence[str] = ("",)
+    names: Sequence[str] = (WHOLE,)
 
     def grouping(self, session: Session, name: str, types: Mapping[str, str], told_by: str = "") -> Grouping:
         """See `Scope.grouping`."""
@@ -57,12 +58,12 @@ class Whole:
 
     def apart(self, session: Session, name: str, types: Mapping[str, str]) -> Parts:
         """See `Scope.apart`."""
-        return {"": None}
+        return {WHOLE: None}
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """All rows of a table, by the UTC day of a column; the part of rows without a readable time is ``""``."""
+    """All rows of a table, by the UTC day of a column; the part of rows without a readable time is `UNREADABLE`."""
 
     time_column: str
     names: Sequence[str] = ()
@@ -78,19 +79,16 @@ class Days:
         # Engines read more than what is written like this, each something else.
         readable = matches(column(time_column), TEXTS["timestamp"], session.dialect)
         day = exp.Case(ifs=[exp.If(this=readable, true=session.day(time_column, kind))])
-        return Grouping(exp.func("COALESCE", day, exp.convert("")), column(VALUE))
+        return Grouping(exp.func("COALESCE", day, exp.convert(UNREADABLE)), column(VALUE))
 
     def period(self, part: str) -> tuple[dt.datetime, dt.datetime] | None:
         """See `Scope.period`."""
-        try:
-            start = dt.datetime.combine(dt.date.fromisoformat(part), dt.time(), dt.UTC)
-        except ValueError:  # rows of no day, or of one that Python has not
-            return None
-        return start, start + min(DAY, LAST - start)
+        start = start_of(part)
+        return None if start is None else (start, start + min(DAY, LAST - start))
 
     def apart(self, session: Session, name: str, types: Mapping[str, str]) -> Parts:
         """See `Scope.apart`: all days at once, since a table may have thousands."""
-        return {"": None}
+        return {WHOLE: None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from sqlglot import exp
 from dashboard_trust.checks.expectations import ExpectationResult, open_context, validate
 from dashboard_trust.checks.suites import Expectation, Suite
 from dashboard_trust.errors import InvalidInputError
+from dashboard_trust.warehouses.fingerprints import Fingerprint
 from dashboard_trust.warehouses.frames import from_arrow
+from dashboard_trust.warehouses.parts import Parts, fingerprint_parts
 from dashboard_trust.warehouses.session import Session, Warehouse
 
 if TYPE_CHECKING:
@@ -47,6 +49,9 @@ class SuiteRows(Protocol):
     def look(self, where: exp.Expr | None, suite: Suite, samples: int) -> Look:
         """Ask a suite of the rows for which ``where`` holds."""
 
+    def fingerprints(self, parts: Parts) -> Mapping[str, Fingerprint]:
+        """Return what each of these parts holds now."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameRows:
@@ -70,6 +75,10 @@ class FrameRows:
         batch = self.definition.get_batch({"dataframe": to_frame(data)})
         errored = {name: ExpectationResult("errored", reason) for name, reason in vain.items()}
         return Look(data.num_rows, errored | validate(batch, asked, samples))
+
+    def fingerprints(self, parts: Parts) -> Mapping[str, Fingerprint]:
+        """See `SuiteRows.fingerprints`."""
+        return fingerprint_parts(self.session, self.table, parts)
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from dashboard_trust.checks.outcomes import PartOutcome
+from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome
 from dashboard_trust.contracts.table_rules import RowCount, VolumeAnomaly
+from dashboard_trust.warehouses.parts import WHOLE
 
 History = Mapping[dt.datetime, int]
 """Rows of the accepted partitions, by their start in their own time (naive)."""
@@ -70,6 +71,24 @@ def judge_volumes(
             if start is not None:
                 known[start] = rows
     return found, accepted
+
+
+def sound_parts(outcomes: Sequence[RuleOutcome], parts: Set[str], known: Collection[str]) -> Set[str]:
+    """Return those of these parts in which every other rule is satisfied.
+
+    Args:
+        outcomes: What the rules found that say nothing of volumes, and hold.
+        parts: Those that have rows.
+        known: Those that are to be there.
+    """
+    if any(outcome.error for outcome in outcomes):
+        return frozenset()
+    sound = set(parts)
+    for outcome in outcomes:
+        failed = {part for part, found in outcome.parts.items() if not found.passed}
+        # What is wrong with the whole of a table may be wrong with any part of it.
+        sound = set() if WHOLE in failed and WHOLE not in known else sound - failed
+    return sound
 
 
 def judge_empty(rule: RowCount) -> PartOutcome:

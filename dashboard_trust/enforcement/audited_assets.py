@@ -8,13 +8,14 @@ from typing import Any
 import dagster as dg
 from dagster._core.events import DagsterEvent
 
-from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome
+from dashboard_trust.checks.outcomes import RuleOutcome
 from dashboard_trust.checks.row_counts import refuse_conditions
 from dashboard_trust.contracts.rules_yaml import parse_rules
 from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
 from dashboard_trust.enforcement.gated_step import add_checks, body_of, check_spec, keys_of
 from dashboard_trust.enforcement.known_tables import learns
+from dashboard_trust.enforcement.rule_results import results_of
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
 
 AUDIT = "dashboard_trust/audit"
@@ -117,15 +118,11 @@ def _declared(context: dg.OutputContext) -> set[dg.AssetCheckKey]:
 def _by_check(
     key: dg.AssetKey, outcomes: Sequence[RuleOutcome], partitions: Sequence[str | None]
 ) -> dict[dg.AssetCheckKey, dict[str | None, PartitionResult]]:
-    """Return what rules found of each of these partitions; what is so of the whole is so of each."""
+    """Return what rules found of each of these partitions; what could not be looked at has not passed."""
     found: dict[dg.AssetCheckKey, dict[str | None, PartitionResult]] = {}
     for one in outcomes:
-        wrong = PartOutcome(False, one.error)
-        parts = {part: one.parts.get(part or "", one.parts.get("", wrong)) for part in partitions}
-        warns = one.rule.severity == "warn"
-        found[dg.AssetCheckKey(key, one.rule.check)] = {
-            part: PartitionResult(result.passed, result.reason, warns=warns) for part, result in parts.items()
-        }
+        told, wrong = results_of(one, partitions), PartitionResult(False, one.reason, warns=one.rule.severity == "warn")
+        found[dg.AssetCheckKey(key, one.rule.check)] = {part: told.get(part, wrong) for part in partitions}
     return found
 
 

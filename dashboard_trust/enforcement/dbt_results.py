@@ -86,10 +86,11 @@ def by_partition(
     if all(ANSWERS.index(answer.status) < ANSWERS.index(together.status) for answer in found.values()):
         # What no partition shows alone (an id in two of them) is wrong with all of them together.
         found = dict.fromkeys(keys, together)
-    return {key: _result(answer) for key, answer in found.items()}
+    return {key: result_of(answer) for key, answer in found.items()}
 
 
-def _result(answer: DbtResult) -> PartitionResult:
+def result_of(answer: DbtResult) -> PartitionResult:
+    """Return what an answer comes to as the result of a check."""
     metadata: dict[str, Any] = {"status": answer.status, "unique_id": answer.unique_id}
     if answer.failures is not None:
         metadata["dagster_dbt/failed_row_count"] = answer.failures

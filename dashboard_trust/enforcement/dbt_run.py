@@ -24,8 +24,20 @@ if TYPE_CHECKING:
 
 Variables = Callable[[Sequence[str]], Mapping[str, Any]]
 Checks = Mapping[dg.AssetCheckKey, set[str]]
-WHERE = ("--target", "-t", "--profile")
-"""Options of a command that say which tables it is about: another look at them takes the same."""
+SAME = ("--defer", "--favor-state", "--no-defer", "--no-favor-state", "--no-version-check", "--warn-error")
+SAME_VALUES = (
+    "--defer-state",
+    "--profile",
+    "--profiles-dir",
+    "--project-dir",
+    "--state",
+    "--target",
+    "--threads",
+    "--warn-error-options",
+    "-t",
+)
+"""Options of a command, and those with a value, that say which tables it is about and how it looks at them: another
+look takes the same. Its vars are made anew."""
 
 
 def run_dbt(
@@ -139,7 +151,7 @@ class _Run:
             return {}
 
     def _test(self, nodes: DbtNodes, names: Sequence[str], key: str) -> DbtResults:
-        args = ["test", "--select", " ".join(names), *_where(self.args), *self._vars([key])]
+        args = ["test", "--select", " ".join(names), *same_options(self.args), *self._vars([key])]
         return read_results(self.dbt.cli(args, manifest=nodes.manifest, raise_on_error=False).wait())
 
     def _vars(self, keys: Sequence[str]) -> list[str]:
@@ -166,10 +178,13 @@ class _WithTestsAlone:
         return {key for key in self._context.selected_asset_check_keys if UNIQUE_ID in (spec_of(key).metadata or {})}
 
 
-def _where(args: Sequence[str]) -> Iterator[str]:
+def same_options(args: Sequence[str]) -> Iterator[str]:
+    """Yield the options of a command that another look at its tables takes as well."""
     for word, following in zip(args, [*args[1:], ""], strict=True):
-        if word.partition("=")[0] in WHERE:
-            yield from (word,) if "=" in word else (word, following)
+        if word in SAME_VALUES:
+            yield from (word, following)
+        elif word in SAME or word.partition("=")[0] in SAME_VALUES or word.startswith("-t"):  # -tprod
+            yield word
 
 
 def _is_unclear(answer: DbtResult | None) -> bool:

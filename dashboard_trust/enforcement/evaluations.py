@@ -15,6 +15,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 
 from dashboard_trust.evidence.facts import Materialization, Place
 from dashboard_trust.readers.event_log import read_newest
+from dashboard_trust.warehouses.fingerprints import Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,24 @@ def evaluate_unmoved(
 def places_of(results: Mapping[dg.AssetCheckKey, Results]) -> set[Place]:
     """Return the places that these results are about."""
     return {(key.asset_key.to_user_string(), partition) for key, days in results.items() for partition in days}
+
+
+def find_moved(
+    loads: Mapping[Place, Materialization], asset: str, found: Mapping[str | None, Fingerprint | None]
+) -> dict[str | None, str]:
+    """Say of which partitions other rows were found than their newest load left: no check of them speaks of that load.
+
+    Where either is not known, or another engine's, nothing can be told.
+    """
+    moved = {}
+    for partition, now in found.items():
+        load = loads.get((asset, partition))
+        left = Fingerprint.parse(load.fingerprint) if load is not None and load.fingerprint else None
+        if left is not None and now is not None and now.engine == left.engine and now.version != left.version:
+            where = f"{partition}: " if partition else ""
+            left_there = f"rows that its newest load did not leave there (it left {left.rows})"
+            moved[partition] = f"{where}the table holds {now.rows} {left_there}: load it again"
+    return moved
 
 
 def _target(

@@ -13,8 +13,7 @@ from dashboard_trust.enforcement.time_columns import TimeColumns, describe_days,
 from dashboard_trust.errors import InvalidInputError
 from dashboard_trust.evidence.names import CHANGED_AT, FINGERPRINT
 from dashboard_trust.warehouses.fingerprints import Fingerprint
-from dashboard_trust.warehouses.parts import Parts, fingerprint_parts
-from dashboard_trust.warehouses.replace import WHOLE
+from dashboard_trust.warehouses.parts import WHOLE, Parts, fingerprint_parts
 from dashboard_trust.warehouses.session import Warehouse
 
 FINGERPRINT_WHEN = "dashboard_trust/fingerprint_when"

@@ -10,7 +10,7 @@ from typing import TypeGuard
 import dagster as dg
 from sqlglot import exp
 
-from dashboard_trust.checks.evaluate import Known
+from dashboard_trust.checks.known import Known
 from dashboard_trust.checks.volume import SUCH_DAYS, TOO_LITTLE
 from dashboard_trust.contracts.model import DashboardContract, Promise, Requirement
 from dashboard_trust.contracts.rules import Rule

@@ -11,6 +11,7 @@ from dashboard_trust.contracts.model import Promise
 from dashboard_trust.enforcement.binding import Binding
 from dashboard_trust.enforcement.partition_mappings import period_of
 from dashboard_trust.readers.event_log import read_newest
+from dashboard_trust.warehouses.days import start_of
 
 LOOKED_FOR = dt.timedelta(days=7)
 """How long after a day changed the partitions that stand on it are looked at again."""
@@ -66,12 +67,5 @@ def _may_read(partitions: dg.PartitionsDefinition | None, key: str, days: Collec
     period = period_of(partitions, key)
     if period is None:
         return False
-    starts = [start for day in days if (start := _start(day)) is not None]
+    starts = [start for day in days if (start := start_of(day)) is not None]
     return any(period.end > start and period.start < start + dt.timedelta(days=1) + READ_BACK for start in starts)
-
-
-def _start(day: str) -> dt.datetime | None:
-    try:
-        return dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), dt.UTC)
-    except ValueError:  # of a year that Python does not know
-        return None

@@ -3,7 +3,7 @@
 # No postponed annotations here: Dagster reads the one of `context` as an object.
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +14,14 @@ import dagster as dg
 from dashboard_trust.checks.gx_source import GXSource, open_query_rows
 from dashboard_trust.checks.suite_rows import Look, SuiteRows, open_frame_rows
 from dashboard_trust.checks.suites import Expectation, Suite, read_suite
-from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
+from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions, find_moved
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
+from dashboard_trust.evidence.facts import Materialization, Place
 from dashboard_trust.readers.event_log import read_newest
-from dashboard_trust.warehouses.parts import Parts
-from dashboard_trust.warehouses.replace import WHOLE
+from dashboard_trust.warehouses.fingerprints import Fingerprint
+from dashboard_trust.warehouses.parts import WHOLE, Parts
 from dashboard_trust.warehouses.session import Warehouse
 
 if TYPE_CHECKING:
@@ -70,11 +71,15 @@ def suite_checks(
             what = partition_slice(name, spec.partitions_def, keys, spec.metadata, rows.types, rows.dialect)
             whole: Parts = {WHOLE: None}
             parts = whole if spec.partitions_def is None else what.parts
-            looks = {part: rows.look(where, chosen, sample_failures) for part, where in parts.items()}
-        # Where a load has a fingerprint, this is the place to ask whether the rows looked at are those.
+            moved = _find_moved(rows, parts, asset_key, loads)
+            there = {part: where for part, where in parts.items() if (part or None) not in moved}
+            looks = {part: rows.look(where, chosen, sample_failures) for part, where in there.items()}
+            # Others may write while a suite is asked: what it saw is what was there before and after.
+            moved |= _find_moved(rows, there, asset_key, loads)
+        looks = {part: look for part, look in looks.items() if (part or None) not in moved}
         results = {dg.AssetCheckKey(spec.key, one.name): _told(one, looks) for one in chosen.expectations}
         yield from evaluate_partitions(context.instance, results, loads=loads)
-        _raise_errored(chosen, looks)
+        _raise_errored(chosen, looks, moved.values())
 
     return check_suite
 
@@ -93,6 +98,16 @@ def _open(source: Callable[[], Warehouse] | GXSource, table: str) -> AbstractCon
     return open_query_rows(source, table) if isinstance(source, GXSource) else open_frame_rows(source(), table)
 
 
+def _find_moved(
+    rows: SuiteRows, parts: Parts, asset: str, loads: Mapping[Place, Materialization]
+) -> dict[str | None, str]:
+    """Say which parts hold other rows than their newest load left there, where it left a fingerprint."""
+    left = {part: load.fingerprint for part in parts if (load := loads.get((asset, part or None))) and load.fingerprint}
+    known = {part for part, text in left.items() if Fingerprint.parse(text).engine.split()[0] == rows.dialect}
+    found = rows.fingerprints({part: parts[part] for part in known}) if known else {}
+    return find_moved(loads, asset, {part or None: now for part, now in found.items()})
+
+
 def _told(expectation: Expectation, looks: Mapping[str, Look]) -> dict[str | None, PartitionResult]:
     """Return what an expectation found by partition, without those of which it could not tell."""
     told: dict[str | None, PartitionResult] = {}
@@ -105,13 +120,16 @@ def _told(expectation: Expectation, looks: Mapping[str, Look]) -> dict[str | Non
     return told
 
 
-def _raise_errored(suite: Suite, looks: Mapping[str, Look]) -> None:
+def _raise_errored(suite: Suite, looks: Mapping[str, Look], moved: Iterable[str]) -> None:
     """Fail the step for what could not be told: it stays without a result, as errored."""
     errored = [
-        f"{one.name}{f' ({part})' if part else ''}: {look.results[one.name].reason}"
-        for one in suite.expectations
-        for part, look in looks.items()
-        if look.results[one.name].outcome == "errored"
+        *moved,
+        *(
+            f"{one.name}{f' ({part})' if part else ''}: {look.results[one.name].reason}"
+            for one in suite.expectations
+            for part, look in looks.items()
+            if look.results[one.name].outcome == "errored"
+        ),
     ]
     if errored:
-        raise DashboardTrustError(f"{len(errored)} expectations could not be asked: {'; '.join(errored)}")
+        raise DashboardTrustError(f"What could not be asked ({len(errored)}): {'; '.join(errored)}")

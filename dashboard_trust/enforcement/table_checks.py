@@ -9,23 +9,22 @@ from typing import Any
 import dagster as dg
 
 from dashboard_trust.checks.evaluate import check_table
-from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome, TableReport
+from dashboard_trust.checks.outcomes import RuleOutcome, TableReport
 from dashboard_trust.checks.row_counts import refuse_conditions
 from dashboard_trust.checks.scopes import Days, Partitions, Scope, Whole
 from dashboard_trust.checks.wording import describe_rule
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.rules import Rule, as_check_name
 from dashboard_trust.contracts.table_rules import TableRules
-from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
+from dashboard_trust.enforcement.evaluations import evaluate_partitions, find_moved
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.enforcement.known_tables import learns, read_known
 from dashboard_trust.enforcement.partition_mappings import Graph, period_of
+from dashboard_trust.enforcement.rule_results import results_of
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
-from dashboard_trust.evidence.facts import Materialization, Place
-from dashboard_trust.evidence.names import DAYS, OWNERS, SLICES, TIME_COLUMN
+from dashboard_trust.evidence.names import OWNERS, SLICES, TIME_COLUMN
 from dashboard_trust.readers.event_log import read_newest
-from dashboard_trust.warehouses.fingerprints import Fingerprint
 from dashboard_trust.warehouses.parts import Parts
 from dashboard_trust.warehouses.session import Session, Warehouse
 
@@ -75,19 +74,20 @@ def table_checks(
             scope = _scope(spec, rules, [partition for partition in partitions if partition is not None])
             report = check_table(session, rules, scope, replace(known, elsewhere=elsewhere or {}))
         found = [outcome for outcome in report.outcomes if outcome.rule.check in selected]
-        moved = _moved(loads, report, name, partitions)
+        now = {part: report.whole if part is None else report.fingerprints.get(part) for part in partitions}
+        moved = find_moved(loads, name, now)
+        # Of what could not be compared nothing is said: it was not run.
+        unmoved = [partition for partition in partitions if partition not in moved]
         results = {
             dg.AssetCheckKey(spec.key, outcome.rule.check): {
-                partition: _result(outcome, report, partition)
-                for partition in partitions
-                # Of what could not be compared nothing is said: it was not run.
-                if partition not in moved and _parts(outcome, partition)
+                partition: replace(result, metadata={**result.metadata, **_described(outcome, report, partition)})
+                for partition, result in results_of(outcome, unmoved).items()
             }
             for outcome in found
             if not outcome.error
         }
         yield from evaluate_partitions(context.instance, results, loads=loads)
-        _raise([*moved.values(), *(f"{one.rule.check}: {one.error}" for one in found if one.error)], name)
+        _raise([*moved.values(), *(told for one in found for told in _errors(one))], name)
 
     return checks
 
@@ -189,25 +189,6 @@ def _scope(spec: dg.AssetSpec, rules: TableRules, keys: Sequence[str]) -> Scope:
     return Partitions(keys, parts_of, periods)
 
 
-def _parts(outcome: RuleOutcome, partition: str | None) -> Mapping[str, PartOutcome]:
-    """Return what was found of a partition (None: of the table, by day if it has days)."""
-    if partition is None:
-        return outcome.parts
-    found = outcome.parts.get(partition, outcome.parts.get(""))
-    return {partition: found} if found is not None else {}
-
-
-def _result(outcome: RuleOutcome, report: TableReport, partition: str | None) -> PartitionResult:
-    warns, found = outcome.rule.severity == "warn", _parts(outcome, partition)
-    passed = all(result.passed for result in found.values())
-    reason = outcome.reason if partition is None else "; ".join(result.reason for result in found.values())
-    days = {day: [result.passed, result.reason] for day, result in found.items()}
-    # What is wrong with rows of no day, or with the table, may be wrong with any day.
-    by_day = partition is None and any(days) and days.get("", [True])[0]
-    told = {DAYS: dg.MetadataValue.json({day: word for day, word in days.items() if day})} if by_day else {}
-    return PartitionResult(passed, reason or outcome.note, warns, {**told, **_described(outcome, report, partition)})
-
-
 def _described(outcome: RuleOutcome, report: TableReport, partition: str | None) -> Mapping[str, Any]:
     rows = sum(report.rows.values()) if partition is None else report.rows.get(partition, 0)
     said: dict[str, Any] = {"rows": rows}
@@ -220,23 +201,9 @@ def _described(outcome: RuleOutcome, report: TableReport, partition: str | None)
     return said
 
 
-def _moved(
-    loads: Mapping[Place, Materialization], report: TableReport, name: str, partitions: Sequence[str | None]
-) -> dict[str | None, str]:
-    """Return the partitions that hold other rows than their newest load left there: no rule speaks of that load."""
-    found = {}
-    for partition in partitions:
-        load, now = (
-            loads.get((name, partition)),
-            report.whole if partition is None else report.fingerprints.get(partition),
-        )
-        left = Fingerprint.parse(load.fingerprint) if load is not None and load.fingerprint else None
-        # Another engine's says nothing.
-        if left is not None and now is not None and now.engine == left.engine and now.version != left.version:
-            where = f"{partition}: " if partition else ""
-            left_there = f"rows that its newest load did not leave there (it left {left.rows})"
-            found[partition] = f"{where}the table holds {now.rows} {left_there}: load it again"
-    return found
+def _errors(outcome: RuleOutcome) -> list[str]:
+    check = outcome.rule.check
+    return [f"{check} ({part}): {why}" if part else f"{check}: {why}" for part, why in outcome.errors.items()]
 
 
 def _partitions_of(context: dg.AssetCheckExecutionContext, name: str) -> Sequence[str]:

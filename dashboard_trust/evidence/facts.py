@@ -81,7 +81,8 @@ class DayResult:
 class CheckResult:
     """The newest word of one check on one partition; ``target_id`` is the load it looked at.
 
-    Without one it counts only for a load its own run had made before it (``storage_id``).
+    Without one it counts only for a load its own run had made before it (``storage_id``). From ``until`` on it says
+    nothing any more.
     """
 
     asset: str
@@ -95,6 +96,7 @@ class CheckResult:
     warns: bool = False
     reason: str = ""
     days: Mapping[str, DayResult] | None = None
+    until: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

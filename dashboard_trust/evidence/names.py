@@ -38,6 +38,12 @@ FINGERPRINT = "dashboard_trust/fingerprint"
 CHANGED_AT = "dashboard_trust/table_changed_at"
 """On a materialization: when the engine said that the table had last changed, as its fingerprint was taken."""
 
+EXPIRES = "dashboard_trust/expires"
+"""On a result of a `FRESHNESS` check: until when it can be believed (ISO); then somebody has to look again."""
+
+FRESHNESS = "freshness"
+"""The check by which dbt says how fresh a source is."""
+
 SKIPPED = "dashboard_trust/skipped"
 """On an observation: what its run skipped because of something above, checks by name, or (empty) the asset itself."""
 

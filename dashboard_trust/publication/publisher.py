@@ -18,8 +18,7 @@ from dashboard_trust.publication.checked import read_checked
 from dashboard_trust.publication.swap import Destination, publish
 from dashboard_trust.publication.tables import PublishedTable, Slices
 from dashboard_trust.verdicts.verdict import Verdict
-from dashboard_trust.warehouses.parts import Parts
-from dashboard_trust.warehouses.replace import WHOLE
+from dashboard_trust.warehouses.parts import WHOLE, Parts
 from dashboard_trust.warehouses.session import Session
 
 

@@ -13,6 +13,8 @@ from types import MappingProxyType
 
 import sqlalchemy as db
 
+from dashboard_trust.evidence.names import FRESHNESS
+
 LISTS = ("assets", "partitions", "bodies", "runs")
 SPELLINGS: Mapping[str, Mapping[str, str]] = {
     "sqlite": {
@@ -64,12 +66,14 @@ PARTS: Mapping[str, str] = {
     "of_its_run": """
         from event_logs e where e.asset_key = load.asset_key and {planned}
         and e.id between load.begun and load.ended and e.run_id || '' = load.run_id""",
-    # The body of a plain pass says nothing that is asked for, save where it is asked what it says of a day.
+    # The body of a plain pass says nothing that is asked for, save where it is asked what it says of a day, and of
+    # freshness until when.
     "check": """
         c.asset_key, c.check_name, c.partition, c.id, c.execution_status, c.run_id,
         coalesce(c.evaluation_event_timestamp, c.create_timestamp),
         c.materialization_event_storage_id, c.evaluation_event_storage_id,
-        case when c.execution_status = 'SUCCEEDED' and c.asset_key not in ({bodies}) then null
+        case when c.execution_status = 'SUCCEEDED' and c.asset_key not in ({bodies})
+             and c.check_name <> '{freshness}' then null
              else c.evaluation_event end""",
     # The newest execution that ended of each check (a, b) on one partition, and those planned after it. One that
     # is only planned names no load.
@@ -176,7 +180,7 @@ def spell_queries(dialect: str) -> Mapping[str, db.TextClause]:
     """Return the statements by name, for a dialect of SQLAlchemy's; raise TypeError for one not known here."""
     if dialect not in SPELLINGS:
         raise TypeError(f"evidence is read from SQLite and from Postgres, not from {dialect}")
-    words = dict(SPELLINGS[dialect])
+    words = {**SPELLINGS[dialect], "freshness": FRESHNESS}
     words |= {name: words["texts"].format(name) for name in LISTS}
     for name, part in PARTS.items():
         words[name] = part.format_map(words)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from dashboard_trust.evidence.facts import CheckResult, DayResult, Materialization
-from dashboard_trust.evidence.names import CHANGED_DAYS, CONSUMED, DAYS, FINGERPRINT, WORD
+from dashboard_trust.evidence.names import CHANGED_DAYS, CONSUMED, DAYS, EXPIRES, FINGERPRINT, WORD
 from dashboard_trust.evidence.words import Word
 from dashboard_trust.readers.event_tables import Row
 from dashboard_trust.readers.executions import CheckPlace, CheckRow
@@ -65,7 +65,7 @@ def parse_check(place: CheckPlace, row: CheckRow) -> CheckResult:
         return CheckResult(*place, status, row.at, row.run_id, row.target_id, row.storage_id)
     said = (json.loads(row.body).get("dagster_event") or {}).get("event_specific_data") or {}
     days = _json_metadata(said).get(DAYS)
-    severity = said.get("severity") or {}
+    severity, until = said.get("severity") or {}, _text(said, EXPIRES)
     return CheckResult(
         *place,
         status,
@@ -76,6 +76,7 @@ def parse_check(place: CheckPlace, row: CheckRow) -> CheckResult:
         warns=str(severity.get("__enum__", "")).endswith(".WARN"),
         reason=_reason(said),
         days=None if days is None else {day: DayResult(bool(word[0]), word[1]) for day, word in days.items()},
+        until=dt.datetime.fromisoformat(until) if until else None,
     )
 
 

@@ -150,7 +150,7 @@ def _examine_load(
     if behind:
         yield _finding(requirement, Outcome.OUTDATED, describe_behind(newest, behind, evidence), newest.at)
     window = contract.freshness.get(requirement.asset)
-    present = _present(contract, None if requirement.read_now else requirement.period, evidence.as_of)
+    present = _present(requirement, contract, evidence.as_of)
     reason = "" if window is None else _overdue(requirement, newest, window, present)
     if reason:
         yield _finding(requirement, Outcome.OVERDUE, reason, newest.at)
@@ -224,9 +224,18 @@ def _examine_check(
     # A check that raised names no load: it never got to one.
     if result.status == "errored" and (looked or same_run or result.at >= newest.at):
         return Outcome.ERRORED, result.reason or "raised an error", result.at
-    if not looked:
-        return Outcome.NOT_RUN, "looked at another load than the newest one", result.at
+    unseen = _ended(result, requirement, contract, evidence) if looked else "looked at another load than the newest one"
+    if unseen:
+        return Outcome.NOT_RUN, unseen, result.at
     return _examine_result(result, requirement.days)
+
+
+def _ended(result: CheckResult, requirement: Requirement, contract: DashboardContract, evidence: Evidence) -> str:
+    """Say since when a result says nothing any more, or nothing."""
+    present = _present(requirement, contract, evidence.as_of)
+    if result.until is None or present < result.until:
+        return ""
+    return f"could be believed until {moment(result.until)}, and has not run since"
 
 
 def _examine_result(result: CheckResult, days: Sequence[str]) -> tuple[Outcome, str, dt.datetime | None]:
@@ -297,11 +306,12 @@ def _deadline(contract: DashboardContract, period: Period | None, as_of: dt.date
     return contract.ready_by.deadline(period.end if period else as_of)
 
 
-def _present(contract: DashboardContract, period: Period | None, as_of: dt.datetime) -> dt.datetime:
+def _present(requirement: Requirement, contract: DashboardContract, as_of: dt.datetime) -> dt.datetime:
     """Return the time a window is held against: now, or when the next period was due, if that is past.
 
     Windows are about the present; an old partition keeps the age it had when it was the newest due.
     """
+    period = None if requirement.read_now else requirement.period
     if period is None:
         return as_of
     following = period.end + (period.end - period.start)

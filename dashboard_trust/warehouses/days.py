@@ -219,12 +219,19 @@ class _Counted:
         return told if near is None else exp.and_(near, told)
 
 
-def _window(time: str, kind: str, day: str) -> exp.Expr | None:
+def start_of(day: str) -> dt.datetime | None:
+    """Return when a UTC day (``YYYY-MM-DD``) begins; None of no day, or of one in a year that Python does not know."""
     try:
-        start = dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), dt.UTC)
-        end = start + dt.timedelta(days=1)
-    except (ValueError, OverflowError):  # rows without a readable time, or of a year that Python does not know
+        return dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), dt.UTC)
+    except ValueError:
         return None
+
+
+def _window(time: str, kind: str, day: str) -> exp.Expr | None:
+    start = start_of(day)
+    if start is None or start.date() == dt.date.max:  # rows without a readable time, or of a day without an end
+        return None
+    end = start + dt.timedelta(days=1)
     return exp.and_(column(time) >= _literal(start, kind), column(time) < _literal(end, kind))
 
 

@@ -29,6 +29,12 @@ from dashboard_trust.warehouses.session import Session, column, either, function
 Parts = Mapping[str, exp.Expr | None]
 """Partitions by key, each with the condition that a row is of it; None: every row is."""
 
+WHOLE = ""
+"""The name of a table's one part where it has no others: all of its rows."""
+
+UNREADABLE = ""
+"""The part of rows whose day cannot be told: what is wrong with them may be wrong with any day, as of `WHOLE`."""
+
 PART, VALUE, MEASURE = "dashboard_trust_part", "dashboard_trust_value", "dashboard_trust_measure_"
 TIMES = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
 # Texts of one such form are in the order of the moments they say.
@@ -81,7 +87,7 @@ class Grouping:
     value: exp.Expr | None = None
     part: exp.Expr | None = None
     where: exp.Expr | None = None
-    only: str = ""
+    only: str = WHOLE
 
 
 def group_parts(parts: Parts) -> Grouping:
@@ -99,7 +105,7 @@ def group_parts(parts: Parts) -> Grouping:
 
 
 def group_days(session: Session, time_column: str, types: Mapping[str, str]) -> Grouping:
-    """Tell the UTC days of a table apart, by ISO day; rows without a readable time are of the part ``""``."""
+    """Tell the UTC days of a table apart, by ISO day; rows without a readable time are of `UNREADABLE`."""
     kind, engine_type = kind_of(types[time_column]), types[time_column]
     if kind not in ("timestamp", "timestamptz"):
         return Grouping(session.day(time_column, engine_type), column(VALUE))
@@ -111,12 +117,12 @@ def group_days(session: Session, time_column: str, types: Mapping[str, str]) -> 
     if session.dialect != "snowflake":  # which has no infinite moments; elsewhere they are of no day
         date = exp.Case(ifs=[exp.If(this=function("ISFINITE", moment.copy()), true=date)])
     day = session.day(VALUE, "date" if session.dialect == "postgres" else "DATE")
-    return Grouping(date, exp.func("COALESCE", day, exp.convert("")))
+    return Grouping(date, exp.func("COALESCE", day, exp.convert(UNREADABLE)))
 
 
 def grouped_rows(grouping: Grouping, source: exp.Expr) -> exp.Select:
     """Return the rows of a table or a subquery, each with the value its part is told by as `VALUE`."""
-    value = exp.convert("") if grouping.value is None else grouping.value
+    value = exp.convert(WHOLE) if grouping.value is None else grouping.value
     rows = exp.select(value.as_(VALUE, quoted=True), "*", copy=False).from_(source, copy=False)
     return rows.where(grouping.where, copy=False) if grouping.where is not None else rows
 
@@ -165,7 +171,7 @@ def fingerprint_by_day(
     """Fingerprint each UTC day (``YYYY-MM-DD``) of a table by ``time_column``, in one scan.
 
     Text is read as a timestamp; without an offset it is in UTC, as the session is. Rows without a
-    readable time are under the key ``""``; a day without rows has no key.
+    readable time are under the key `UNREADABLE`; a day without rows has no key.
 
     Raises:
         InvalidInputError: There is no such table, or no such column.

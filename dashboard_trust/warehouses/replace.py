@@ -16,14 +16,11 @@ from dashboard_trust.errors import CommitUnknownError, WarehouseBusyError, Wareh
 from dashboard_trust.warehouses.column_types import compare_columns
 from dashboard_trust.warehouses.fences import FENCES, Place, hold_fences, make_fences, move_fences, read_fences
 from dashboard_trust.warehouses.fingerprints import Fingerprint
-from dashboard_trust.warehouses.parts import any_of, count_parts, fingerprint_parts
+from dashboard_trust.warehouses.parts import WHOLE, any_of, count_parts, fingerprint_parts
 from dashboard_trust.warehouses.session import Session, Warehouse, table
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-WHOLE = ""
-"""The name of a table's one part where it has no partitions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,22 @@ class Session(Protocol):
         """Return the hash of a row over these columns (types by name): a number, equal for equal rows."""
 
 
+class CountedSession:
+    """A session that counts what it is asked, as ``queries``."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.queries = session, 0
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the session itself has."""
+        return getattr(self.session, name)
+
+    def query(self, statement: exp.Expr) -> list[tuple[Any, ...]]:
+        """See `Session.query`."""
+        self.queries += 1
+        return self.session.query(statement)
+
+
 class Warehouse(Protocol):
     """Where tables are."""
 

@@ -11,8 +11,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from dashboard_trust.checks.evaluate import Known, check_table
+from dashboard_trust.checks.evaluate import check_table
 from dashboard_trust.checks.frames import check_frame
+from dashboard_trust.checks.known import Known
 from dashboard_trust.checks.outcomes import TableReport
 from dashboard_trust.checks.scopes import Scope
 from dashboard_trust.contracts.table_rules import TableRules

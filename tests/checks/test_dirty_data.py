@@ -9,7 +9,8 @@ import pytest
 from dirty_data import ANY, ERRORED, ERRORS, NOW, RULES, open_shop
 from rule_engines import found, written
 
-from dashboard_trust.checks.evaluate import Known, check_table
+from dashboard_trust.checks.evaluate import check_table
+from dashboard_trust.checks.known import Known
 
 SECRETS = re.compile(r"O-\d|person\.|@example|M\u00fcnchen|999999|1\.005")
 

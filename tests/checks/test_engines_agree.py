@@ -7,7 +7,7 @@ from generated_frames import NAME, Case, cases
 from hypothesis import HealthCheck, example, given, settings
 from rule_engines import summary
 
-from dashboard_trust.checks.evaluate import Known
+from dashboard_trust.checks.known import Known
 from dashboard_trust.contracts.row_rules import NotNull
 from dashboard_trust.contracts.table_rules import RowCount, TableRules
 

@@ -14,8 +14,9 @@ import pytest
 from rule_engines import ERRORED, summary, written
 from sqlglot import parse_one
 
-from dashboard_trust.checks.evaluate import Known, check_table
+from dashboard_trust.checks.evaluate import check_table
 from dashboard_trust.checks.frames import check_frame
+from dashboard_trust.checks.known import Known
 from dashboard_trust.checks.scopes import Days, Partitions, Whole
 from dashboard_trust.contracts import row_rules as r
 from dashboard_trust.contracts import table_rules as t
@@ -257,6 +258,66 @@ def test_what_breaks_while_it_runs_spoils_no_other_rule(session):
 
     assert [bool(outcome.error) for outcome in report.outcomes] == [False, True, False, True, False, True]
     assert sum(report.rows.values()) == 3
+
+
+REFUSED_OF_TWO = {
+    "by the engine": "SELECT CAST(MIN(name) AS INTEGER) FROM {table}",
+    "by us": "SELECT MAX(amount) FROM {table}",
+}
+
+
+def by_id(*ids: int) -> Partitions:
+    return Partitions([str(n) for n in ids], lambda *_: {str(n): column("id").eq(n) for n in ids})
+
+
+@pytest.mark.parametrize("sql", REFUSED_OF_TWO.values(), ids=REFUSED_OF_TWO)
+def test_a_query_that_cannot_be_asked_of_one_partition_is_judged_on_the_others(session, sql):
+    rule, other = query(sql, max=Decimal(2)), r.Unique(("id",))
+    rows = orders(row(1, name="1"), row(2, name="two", amount=None), row(3, name="3"))
+
+    report = look(session, rows, rule, other, scope=by_id(1, 2, 3))
+
+    found = outcome_of(report, rule)
+    assert not found.error
+    assert not found.passed
+    assert set(found.errors) == {"2"}
+    assert {part: one.passed for part, one in found.parts.items()} == {"1": True, "2": False, "3": False}
+    assert outcome_of(report, other).passed
+
+
+def test_a_query_that_cannot_be_asked_of_any_partition_is_errored_once(session):
+    rule = query("SELEKT 1")
+
+    found = outcome_of(look(session, orders(row(1), row(2)), rule, scope=by_id(1, 2)), rule)
+
+    assert found.error.count("SELEKT") == 1
+    assert not found.parts
+
+
+def test_volumes_are_not_learned_from_a_partition_that_could_not_be_looked_at(session):
+    largest = query("SELECT MAX(amount) FROM {table}")
+
+    report = look(session, orders(row(1), row(2, amount=None)), largest, scope=by_id(1, 2))
+
+    assert set(report.accepted) == {"1"}
+
+
+def test_keys_that_a_collation_takes_for_one_are_one(duckdb_session):
+    """Alone or beside another column, and within a day or not."""
+    for statement in (
+        "CREATE SCHEMA IF NOT EXISTS shop",
+        "CREATE TABLE shop.names (at DATE, n INT, name TEXT COLLATE NOCASE)",
+        "INSERT INTO shop.names VALUES ('2024-03-01', 1, 'Ann'), ('2024-03-01', 1, 'ANN'), ('2024-03-02', 1, 'Bob')",
+    ):
+        duckdb_session.query(parse_one(statement, dialect="duckdb"))
+
+    keys = [("name",), ("n", "name")]
+    asked = [*(r.Unique(key) for key in keys), *(r.Unique(key, within_day=True, name="_".join(key)) for key in keys)]
+    report = check_table(duckdb_session, t.TableRules("shop/names", tuple(asked), time_column="at"), None, Known(NOW))
+    duckdb_session.query(parse_one("DROP TABLE shop.names", dialect="duckdb"))
+
+    for rule in asked:
+        assert summary(report)[rule.check] == {"2024-03-01": (False, 2), "2024-03-02": (True, 0)}
 
 
 def test_a_division_by_zero_never_passes(session):

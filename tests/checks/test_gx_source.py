@@ -12,9 +12,11 @@ from sqlglot import exp, parse_one
 from dashboard_trust.checks.expectations import open_context
 from dashboard_trust.checks.gx_source import GXSource, open_query_rows
 from dashboard_trust.checks.suites import read_suite
+from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.enforcement.slices import PARTITION_EXPR
 from dashboard_trust.enforcement.suite_checks import suite_checks
 from dashboard_trust.errors import InvalidInputError, WarehouseError
+from dashboard_trust.warehouses.postgres import PostgresWarehouse
 from dashboard_trust.warehouses.session import column
 
 COLUMN = "expect_column_values_to_"
@@ -215,7 +217,7 @@ def test_another_kind_of_database_is_refused():
         GXSource("mysql", lambda: "mysql://")
 
 
-def shop(url):
+def shop(url, warehouse=None, *, prints=False):
     days = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-03")
 
     @dg.asset(
@@ -226,8 +228,34 @@ def shop(url):
     )
     def sales() -> None: ...
 
-    checks = suite_checks(sales, {"expectations": [UNIQUE]}, GXSource("postgres", lambda: url))
-    return dg.Definitions([sales], asset_checks=[checks]).resolve_implicit_global_asset_job_def()
+    checks = suite_checks(sales, {"expectations": [UNIQUE]}, GXSource("postgres", lambda: url, warehouse))
+    asset = fingerprinted(sales, lambda: warehouse_of(url)) if prints else sales
+    return dg.Definitions([asset], asset_checks=[checks]).resolve_implicit_global_asset_job_def()
+
+
+def warehouse_of(url):
+    return PostgresWarehouse(url.replace("+psycopg2", ""))
+
+
+def test_rows_are_those_that_their_load_left(url, execute, instance):
+    """Nothing is known of them where nothing tells: then the checks are errored."""
+    execute("INSERT INTO marts.sales VALUES ('2026-01-01', 1, 'a', 1)")
+
+    def build(warehouse, *, checks_alone=False):
+        job = shop(url, warehouse, prints=True)
+        keys = {"asset_selection": set(), "asset_check_selection": set(job.asset_layer.asset_graph.asset_check_keys)}
+        chosen = job.get_subset(**keys) if checks_alone else job
+        return chosen.execute_in_process(instance=instance, partition_key="2026-01-01", raise_on_error=False)
+
+    blind, seeing = build(None), build(lambda: warehouse_of(url))
+    execute("INSERT INTO marts.sales VALUES ('2026-01-01', 2, 'b', 1)")
+    moved = build(lambda: warehouse_of(url), checks_alone=True)
+
+    assert [e.passed for e in seeing.get_asset_check_evaluations()] == [True]
+    for broken, why in ((blind, "give the GXSource the same database"), (moved, "did not leave there (it left 1)")):
+        (failure,) = [event.step_failure_data for event in broken.all_events if event.is_step_failure]
+        assert why in failure.error.to_string()
+        assert not broken.get_asset_check_evaluations()
 
 
 def test_each_partition_of_a_run_is_asked_where_it_is(url, execute, instance):

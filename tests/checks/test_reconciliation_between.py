@@ -8,7 +8,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from dashboard_trust.checks.evaluate import Known, check_table
+from dashboard_trust.checks.evaluate import check_table
+from dashboard_trust.checks.known import Known
 from dashboard_trust.checks.scopes import Days
 from dashboard_trust.contracts.table_rules import Reconciliation, TableRules
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse

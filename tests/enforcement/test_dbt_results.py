@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from dashboard_trust.enforcement.dbt_results import DbtResult, by_partition, read_results, worst
+from dashboard_trust.enforcement.dbt_run import same_options
 from dashboard_trust.enforcement.dbt_skips import find_skipped
 from dashboard_trust.errors import DashboardTrustError
 
@@ -101,6 +102,19 @@ def test_what_dbt_said_is_read(tmp_path, code):
     assert read_results(Ended(tmp_path, code, GOOD)) == {
         "test.shop.a.1": DbtResult("test.shop.a.1", "pass", "", failures=0)
     }
+
+
+@pytest.mark.parametrize(
+    ("args", "same"),
+    [
+        (["build", "--select", "orders", "--full-refresh"], []),
+        (["--profiles-dir", "p", "build", "-t", "prod", "--select", "x"], ["--profiles-dir", "p", "-t", "prod"]),
+        (["build", "--profile=shop", "-tprod", "--exclude", "x"], ["--profile=shop", "-tprod"]),
+        (["build", "--defer", "--state", "s", "--threads=4"], ["--defer", "--state", "s", "--threads=4"]),
+    ],
+)
+def test_another_look_takes_the_options_that_say_which_tables_it_is_about(args, same):
+    assert list(same_options(args)) == same
 
 
 NODES = SimpleNamespace(

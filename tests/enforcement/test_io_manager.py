@@ -446,6 +446,16 @@ def test_an_audit_that_cannot_be_run_refuses(make_orders):
     assert "has no column 'nope'" in message(make_orders(audit=[{"not_null": "nope"}]).write([row(D1, 1)]))
 
 
+def test_an_audit_that_cannot_be_asked_of_one_day_refuses_the_range_for_that_day(make_orders, instance):
+    largest = {"name": "largest", "sql": "SELECT MAX(amount) FROM {table}", "max": 10}
+    orders = make_orders(audit=[{"query": largest}])
+    result = orders.write({D1: [row(D1, 1, amount=5.0)], D2: [row(D2, 2, amount=None)]}, D1, D2)
+
+    assert "largest: 2026-01-02: query 'largest' is to give one number, and gave NULL" in message(result)
+    assert on_record(instance, "largest") == {D1: "SUCCEEDED", D2: "FAILED"}
+    assert orders.held() == []
+
+
 @pytest.mark.parametrize("audit", [[{"uniqe": "id"}], [{"condition": {"name": "broken", "sql": "id >"}}]])
 def test_an_audit_that_cannot_be_meant_is_refused_when_definitions_load(make_orders, audit):
     with pytest.raises(InvalidInputError):

@@ -1,11 +1,13 @@
 """A suite's checks end to end: real runs, a real warehouse, and the verdict of a dashboard below."""
 
 import json
+from contextlib import contextmanager
 
 import dagster as dg
 import pytest
 
 from dashboard_trust.contracts.model import DashboardContract
+from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.enforcement.gated_assets import trust, trusted_dashboard
 from dashboard_trust.enforcement.slices import PARTITION_EXPR
 from dashboard_trust.enforcement.suite_checks import suite_checks
@@ -30,6 +32,31 @@ ORDERED = expect(COLUMN + "be_between", "ordered", column="name", min_value=1)
 MISSPELT = expect("expect_colum_values_to_be_unique", "misspelt", column="id")
 
 
+class Interrupted:
+    """A warehouse that somebody else writes to, in one statement, as soon as rows were read from it."""
+
+    def __init__(self, warehouse, statement):
+        self.warehouse, self.statement = warehouse, statement
+
+    @contextmanager
+    def session(self, purpose):
+        with self.warehouse.session(purpose) as session:
+            yield _Interrupted(session, self.statement) if self.statement else session
+
+
+class _Interrupted:
+    def __init__(self, session, statement):
+        self.session, self.statement = session, statement
+
+    def __getattr__(self, name):
+        return getattr(self.session, name)
+
+    def read(self, table, where=None):
+        rows = self.session.read(table, where)
+        self.session.connection.execute(self.statement)
+        return rows
+
+
 class Project:
     """A table of three days with the checks of a suite, and a dashboard below it."""
 
@@ -40,13 +67,13 @@ class Project:
         self.execute("CREATE SCHEMA marts")
         self.execute("CREATE TABLE marts.sales (day DATE, id INT, name TEXT)")
         self.rows = {D1: ["(1, 'ann')", "(2, 'bob')"], D2: ["(1, 'ann')"], D3: ["(1, 'ann')"]}
-        self.while_looking = lambda: None
+        self.while_looking, self.after_reading = lambda: None, None
 
     def execute(self, statement):
         with self.warehouse.connect("test") as connection:
             return connection.execute(statement).fetchall()
 
-    def define(self, *expectations, partitions=DAYS, **options):
+    def define(self, *expectations, partitions=DAYS, prints=False, **options):
         @dg.asset(
             key=["marts", "sales"],
             partitions_def=partitions,
@@ -59,9 +86,12 @@ class Project:
                 for row in self.rows[day]:
                     self.execute(f"INSERT INTO marts.sales SELECT DATE '{day}', * FROM (VALUES {row})")
 
+        if prints:
+            sales = fingerprinted(sales, lambda: self.warehouse)
+
         def open_warehouse():
             self.while_looking()
-            return self.warehouse
+            return Interrupted(self.warehouse, self.after_reading)
 
         dash = trusted_dashboard(
             DashboardContract("dash", "team:dash"),
@@ -206,6 +236,41 @@ def test_a_load_that_came_while_the_suite_looked_is_not_what_it_looked_at(projec
     project.only(day=D1)
 
     assert project.findings(D1) == [("unique_id", "not_run")]
+
+
+@pytest.mark.parametrize("partitions", [DAYS, None])
+def test_rows_that_the_load_did_not_leave_are_not_vouched_for(project, partitions):
+    project.define(UNIQUE, partitions=partitions, prints=True)
+    project.rows = {D1: ["(1, 'ann')"], D2: ["(2, 'bob')"]}
+    days = (D1, D2) if partitions else (None, None)
+    assert project.build(days[0], to=days[1]).success
+
+    # Somebody wrote to the table without saying so.
+    project.execute(f"DELETE FROM marts.sales WHERE day = '{D1}'")
+    result = project.only(day=days[0], to=days[1])
+    failure = next(event.step_failure_data for event in result.all_events if event.is_step_failure)
+
+    assert "its newest load did not leave there" in failure.error.to_string()
+    assert project.findings(days[0]) == [("unique_id", "errored")]
+    assert not partitions or project.findings(D2) == []
+
+
+def test_rows_that_were_changed_while_the_suite_looked_are_not_vouched_for(project):
+    project.define(UNIQUE, prints=True)
+    project.only(assets=True, day=D1)
+    project.after_reading = f"INSERT INTO marts.sales VALUES ('{D1}', 1, 'again')"
+    project.only(day=D1)
+
+    assert project.findings(D1) == [("unique_id", "errored")]
+
+
+def test_rows_that_the_load_left_are_judged(project):
+    project.define(UNIQUE, LONG, prints=True)
+    project.rows[D2] = ["(1, 'ann')", "(1, 'bob')"]
+    project.build(D1, to=D3)
+
+    assert project.findings(D2) == [("unique_id", "failed")]
+    assert project.shown(D1, to=D3) == [D1, D3]
 
 
 def test_each_day_is_looked_at_by_itself_and_says_in_how_many_rows(project):

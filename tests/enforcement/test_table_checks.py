@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import dagster as dg
 import pytest
 
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.row_rules import Condition, NotNull, Range, Unique
-from dashboard_trust.contracts.table_rules import Columns, Reconciliation, RowCount, TableRules, VolumeAnomaly
+from dashboard_trust.contracts.table_rules import Columns, Query, Reconciliation, RowCount, TableRules, VolumeAnomaly
 from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted_dashboard
 from dashboard_trust.enforcement.table_checks import table_checks
@@ -110,6 +111,25 @@ def test_a_rule_that_cannot_be_looked_at_is_errored_and_stops_no_other(shop):
     assert not result.success
     assert outcomes(orders.findings(D1)) == {"not_null_nope": "errored", "odd": "errored", "unique_id": "failed"}
     assert "has no column 'nope'" in orders.findings(D1)["not_null_nope"].reason
+
+
+def test_a_query_that_cannot_be_asked_of_one_day_is_errored_there_and_judged_on_the_others(shop, run):
+    orders = shop(Query("SELECT MAX(amount) FROM {table}", max=Decimal(10), name="largest"))
+    result = orders.write({D1: [(1, 5)], D2: [(2, None)], D3: [(3, 50)]})
+
+    assert not result.success
+    assert {e.partition: e.passed for e in result.get_asset_check_evaluations() if e.check_name == "largest"} == {
+        D1: True,
+        D3: False,
+    }
+    assert outcomes(orders.findings(D1)) == {}
+    assert outcomes(orders.findings(D2)) == {"largest": "errored"}
+    assert outcomes(orders.findings(D3)) == {"largest": "failed"}
+    assert (
+        f"largest ({D2}): query 'largest' is to give one number, and gave NULL" in orders.findings(D2)["largest"].reason
+    )
+    assert run(orders.defs, "dash", day=D1).success
+    assert not run(orders.defs, "dash", day=D2).success
 
 
 def test_a_table_that_is_not_there_holds_every_check(shop, warehouse):

@@ -8,6 +8,7 @@ import sqlalchemy as db
 
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted, trusted_dashboard
+from dashboard_trust.evidence.names import EXPIRES, FRESHNESS
 from dashboard_trust.readers.event_log import read_evidence
 from dashboard_trust.verdicts.judge import judge
 
@@ -94,6 +95,20 @@ def test_a_failed_check_is_read_with_its_severity_and_its_words(severity, outcom
     run(defs, "table")
 
     assert findings(defs) == [("table", "complete", outcome, "3 of 6 rows")]
+
+
+def test_a_pass_of_freshness_is_read_with_its_end(instance, run):
+    until = NOW + dt.timedelta(hours=1)
+
+    @dg.asset(check_specs=[dg.AssetCheckSpec(FRESHNESS, asset="table")])
+    def table():
+        yield dg.MaterializeResult()
+        yield dg.AssetCheckResult(check_name=FRESHNESS, passed=True, metadata={EXPIRES: until.isoformat()})
+
+    defs = chain(table, deps=["table"])
+    run(defs, "table")
+
+    assert evidence_of(defs, instance).checks["table", FRESHNESS, None].until == until
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in the load's run", "in a run of its own"])

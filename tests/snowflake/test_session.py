@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from sqlglot import exp, parse_one
 
-from dashboard_trust.checks.evaluate import Known, check_table
+from dashboard_trust.checks.evaluate import check_table
+from dashboard_trust.checks.known import Known
 from dashboard_trust.contracts.row_rules import (
     AcceptedValues,
     Condition,

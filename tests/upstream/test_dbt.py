@@ -12,10 +12,12 @@ import pytest
 from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_manifest_and_translator_from_dbt_assets
 from dagster_dbt.utils import select_unique_ids
+from dbt.cli.main import cli
 from dbt.contracts.results import FreshnessStatus, NodeStatus, TestStatus
 
 from dashboard_trust.enforcement.dbt_nodes import MANIFEST, SELECTION, UNIQUE_ID
 from dashboard_trust.enforcement.dbt_results import ANSWERS, BROKEN
+from dashboard_trust.enforcement.dbt_run import SAME, SAME_VALUES
 from dashboard_trust.enforcement.dbt_sources import FRESH_OR_NOT
 
 PROJECT = Path(__file__).parents[1] / "projects" / "dbt_words"
@@ -82,6 +84,18 @@ def test_dbt_has_no_other_words_than_these():
     assert {*map(str, FreshnessStatus)} == {*FRESH_OR_NOT, "runtime error"}
     known = {*ANSWERS, *BROKEN, "success", "skipped", "no-op", "reused"}
     assert {*map(str, NodeStatus)} <= known
+
+
+def test_a_test_takes_the_options_that_another_look_passes_on():
+    known = {name for option in cli.commands["test"].params for name in (*option.opts, *option.secondary_opts)}
+
+    assert {*SAME, *SAME_VALUES} <= known
+    assert all(option.is_flag for option in cli.commands["test"].params if set(option.opts) & set(SAME))
+    assert not any(
+        getattr(option, "is_flag", False)
+        for option in cli.commands["test"].params
+        if set(option.opts) & set(SAME_VALUES)
+    )
 
 
 def test_an_invocation_has_a_process_and_gives_its_own_artifacts():

@@ -12,9 +12,9 @@ from typing import Any
 import naive_judge
 from good_worlds import DAY, HOUR, NEXT, PAST, PERIOD, SECOND, Pick, World, add_requirements, build_good_world, rarely
 from hypothesis import strategies as st
-from oddities import ODDITIES, pick_load
+from oddities import ODDITIES, pick_load, pick_result
 
-from dashboard_trust.contracts.model import Promise, Requirement
+from dashboard_trust.contracts.model import Period, Promise, Requirement
 from dashboard_trust.evidence.facts import Evidence, Receipt
 from dashboard_trust.evidence.words import Word
 from dashboard_trust.verdicts.verdict import Finding, Outcome
@@ -72,7 +72,17 @@ def build_case(pick: Pick) -> tuple[Promise, Evidence]:
         say_words(world, pick)
     if rarely(pick, 6):
         take_back(world, pick)
+    if rarely(pick, 4):
+        end_a_result(world, pick)
     return world.case()
+
+
+def end_a_result(world: World, pick: Pick) -> None:
+    """A result that says nothing any more from a time on that is now, or nearly."""
+    found = pick_result(world, pick)
+    if found:
+        until = pick(presents_of(world, found[1].period)) + pick([SECOND, dt.timedelta(), -SECOND])
+        world.checks[found[0]] = replace(world.checks[found[0]], until=until)
 
 
 def set_window(world: World, pick: Pick) -> None:
@@ -86,12 +96,7 @@ def set_window(world: World, pick: Pick) -> None:
     at = pick([load.at, load.at, end, end + SECOND, end - SECOND])
     data_at = pick([None, end - 30 * HOUR, end - 30 * HOUR, end - HOUR, end + HOUR, end])
     world.change_load(place, at=at, data_at=data_at)
-    presents = [world.as_of]
-    for period in dict.fromkeys([covered or PERIOD, PERIOD]):
-        following = period.end + (period.end - period.start)
-        presents.append(following)
-        if world.contract["ready_by"] is not None:
-            presents.append(world.contract["ready_by"].deadline(following))
+    presents = presents_of(world, covered)
     earliest = min(presents)
     lengths = [earliest - at, *(present - at for present in presents)]
     if data_at is not None:
@@ -99,6 +104,17 @@ def set_window(world: World, pick: Pick) -> None:
     length = pick([*lengths, max(lengths)]) + pick([SECOND, dt.timedelta(), -SECOND])
     if length > dt.timedelta():
         world.contract["freshness"] = {load.asset: length, "another": SECOND}
+
+
+def presents_of(world: World, covered: Period | None) -> list[dt.datetime]:
+    """Return the times that a window may be held against."""
+    presents = [world.as_of]
+    for period in dict.fromkeys([covered or PERIOD, PERIOD]):
+        following = period.end + (period.end - period.start)
+        presents.append(following)
+        if world.contract["ready_by"] is not None:
+            presents.append(world.contract["ready_by"].deadline(following))
+    return presents
 
 
 def begin_sending(world: World, pick: Pick) -> None:

@@ -95,6 +95,32 @@ def test_without_any_fact_nothing_is_published():
     assert [finding.asset for finding in verdict.consequences] == ["mart"]
 
 
+@pytest.mark.parametrize(("left", "found"), [(1, []), (0, [Outcome.NOT_RUN]), (-1, [Outcome.NOT_RUN])])
+@pytest.mark.parametrize("warns", [False, True])
+def test_a_word_holds_until_its_end_and_no_longer(left, found, warns):
+    """It ends on the second."""
+    until = EARLY + dt.timedelta(seconds=left)
+    status = "failed" if warns else "passed"
+    word = replace(MART_CHECK, until=until, warns=warns, status=status)
+
+    verdict = judge(promise(), good(word))
+
+    assert [f.outcome for f in verdict.findings] == (found or [Outcome.WARNED] * warns)
+    assert verdict.holds == bool(found)
+
+
+def test_of_an_old_day_a_word_holds_as_it_did_when_the_day_was_the_newest():
+    """The day is over on the 2nd at 0:00 and was the newest until the 3rd at 8:00, when the next one was promised."""
+    later = EARLY + dt.timedelta(days=90)
+    due = PERIOD.end + dt.timedelta(days=1, hours=8)
+    held, ended = (replace(MART_CHECK, until=due + dt.timedelta(seconds=n)) for n in (1, 0))
+
+    asked = promise(RAW, replace(MART, period=PERIOD))
+
+    assert not judge(asked, good(held, as_of=later)).holds
+    assert judge(asked, good(ended, as_of=later)).holds
+
+
 def test_everything_met_is_ready():
     verdict = judge(promise(), good())
 
