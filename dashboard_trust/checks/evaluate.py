@@ -23,6 +23,7 @@ from dashboard_trust.checks.values import RuleError, Table
 from dashboard_trust.checks.volume import History, Volumes, judge_empty, judge_volumes
 from dashboard_trust.checks.wording import describe_bad
 from dashboard_trust.contracts.rules import RowRule, Rule
+from dashboard_trust.contracts.table_names import SAY_WHICH
 from dashboard_trust.contracts.table_rules import (
     Columns,
     Freshness,
@@ -107,7 +108,7 @@ class _Look:
     def report(self) -> TableReport:
         types = self.session.columns(self.rules.name)
         if types is None:
-            self._fail(self.rules.all_rules, f"table {self.rules.title} is not there")
+            self._fail(self.rules.all_rules, f"table {self.rules.title} is not there: {SAY_WHICH}")
         else:
             self.table = Table(self.session, self.rules.name, types, self.rules.title)
             self._look_at_columns()

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from dashboard_trust.contracts.rules import Rule, refuse_bounds, refuse_unnamed
+from dashboard_trust.contracts.table_names import name_table
 from dashboard_trust.errors import ContractError, nearest
 
 TooLittle = Literal["hold", "pass"]
@@ -225,7 +226,8 @@ class TableRules:
     Args:
         asset: The asset key, with slashes: ``raw/payments``.
         rules: Each becomes an asset check.
-        table: ``schema.name``; by default the last two parts of the key.
+        table: ``schema.name``; by default the one that the asset says it is (`name_table`), or where only its key is
+            known the last two parts of that, of a single one in the schema ``public``.
         time_column: Of an asset without partitions, what tells the UTC day of a row: every day then has results
             of its own.
         owners: Who acts, by failure class (`FAILURE_CLASSES`): e-mail addresses or ``team:name``.
@@ -264,22 +266,18 @@ class TableRules:
     @property
     def title(self) -> str:
         """The table, as it is spoken of."""
-        return self.table or ".".join(self.asset.split("/")[-2:])
+        return self.name.replace('"', "")
 
     @property
     def name(self) -> str:
         """The table, as ``schema.name``."""
-        return self.table or ".".join(_quoted(part) for part in self.asset.split("/")[-2:])
+        return self.table or name_table(self.asset.split("/"), {})
 
     def owner_of(self, rule: Rule, *, errored: bool = False) -> str:
         """Return who acts when a rule fails, or could not be looked at; "" is the asset's own owner."""
         if errored:
             return self.owners.get("errored", "")
         return rule.owner or self.owners.get(rule.failure_class, "")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _refuse_too_little(word: str) -> None:

@@ -15,6 +15,7 @@ from dashboard_trust.checks.scopes import Days, Partitions, Scope, Whole
 from dashboard_trust.checks.wording import describe_rule
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.rules import Rule, as_check_name
+from dashboard_trust.contracts.table_names import name_table
 from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
 from dashboard_trust.enforcement.gated_step import check_spec
@@ -56,6 +57,7 @@ def table_checks(
         InvalidInputError: The rules are of another asset, or tell days where there are partitions.
     """
     spec = _spec_of(asset, rules)
+    rules = rules if rules.table else replace(rules, table=name_table(spec.key.path, spec.metadata))
     refuse_conditions(rules.rules, rules.asset)
 
     @dg.multi_asset_check(

@@ -144,8 +144,9 @@ def _follow(earlier: _Load | None, found: DayCount, now: dt.datetime) -> _Load:
     # Of other columns, or counted by another engine, every day is another one: that is no news of a day.
     if _comparable(earlier, load):
         changed |= {day: now for day in earlier.days if earlier.days[day] != load.days.get(day)}
-        new = load.days.keys() - earlier.days.keys()
-        changed |= {day: now for day in new if day in changed or _is_filled(day, earlier, now)}
+        new, reached = load.days.keys() - earlier.days.keys(), _reached(earlier, now)
+        # What lies after that only continues the table; what does not may have been published as empty.
+        changed |= {day: now for day in new if day in changed or day < reached}
     return replace(load, changed=dict(sorted(changed.items())))
 
 
@@ -153,13 +154,9 @@ def _comparable(earlier: _Load, load: _Load) -> bool:
     return earlier.record.counted_by == load.record.counted_by
 
 
-def _is_filled(day: str, earlier: _Load, now: dt.datetime) -> bool:
-    """Whether a new day lies before the newest one there was, so that it may have been published as empty.
-
-    A later day only continues the table. Days to come do not count: one mistyped year would make every day late.
-    """
-    present = now.date().isoformat()
-    return day < max((known for known in earlier.days if known <= present), default="")
+def _reached(earlier: _Load, now: dt.datetime) -> str:
+    """Return the newest day of a load; days to come do not count: one mistyped year would make every day late."""
+    return max((day for day in earlier.days if day <= now.date().isoformat()), default="")
 
 
 def _read_before(instance: dg.DagsterInstance, key: dg.AssetKey) -> _Before:
