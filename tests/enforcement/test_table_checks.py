@@ -10,11 +10,13 @@ import pytest
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.row_rules import Condition, NotNull, Range, Unique
 from dashboard_trust.contracts.table_rules import Columns, Reconciliation, RowCount, TableRules, VolumeAnomaly
+from dashboard_trust.enforcement import known_tables
 from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted_dashboard
 from dashboard_trust.enforcement.table_checks import table_checks
 from dashboard_trust.enforcement.words import accept_schema, waive
 from dashboard_trust.errors import ContractError, InvalidInputError
+from dashboard_trust.evidence.names import SLICES
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-03-31")
@@ -56,9 +58,10 @@ class Shop:
             connection.execute("CREATE SCHEMA IF NOT EXISTS shop")
             connection.execute(f"CREATE TABLE IF NOT EXISTS shop.orders ({self.columns})")
             for day in days:
-                connection.execute("DELETE FROM shop.orders WHERE day = ?", [day])
+                at = f"{day[:10]} {day[11:]}".strip()
+                connection.execute("DELETE FROM shop.orders WHERE day = ?", [at])
                 for row in self.rows[day]:
-                    connection.execute(f"INSERT INTO shop.orders VALUES (?, {', '.join('?' * len(row))})", [day, *row])
+                    connection.execute(f"INSERT INTO shop.orders VALUES (?, {', '.join('?' * len(row))})", [at, *row])
 
     def write(self, rows, *, checks=True):
         """Load some days in one run, with their checks or without."""
@@ -221,6 +224,25 @@ def test_a_new_level_is_not_accepted_by_outlasting_the_old_one(shop):
     }
 
 
+def test_of_a_table_by_hour_the_same_hours_of_the_week_are_learned_from_and_few_others(shop, warehouse, monkeypatch):
+    """Eight weeks have 1,344 hours; to look at each of them for one would be slow, and tell no more."""
+    hours = dg.HourlyPartitionsDefinition("2026-01-01-00:00", end_date="2026-03-31-00:00")
+    asked, judge = [], known_tables.judge
+    monkeypatch.setattr(known_tables, "judge", lambda promise, known: asked.append(promise) or judge(promise, known))
+    orders = shop(VolumeAnomaly(least=2, too_little="pass"), partitions=hours)
+    orders.columns = "day TIMESTAMP, id INT"
+    for week in range(3):
+        at = dt.datetime(2026, 3, 1, 5) + dt.timedelta(weeks=week)
+        orders.write({f"{at:%Y-%m-%d-%H:%M}": [(n,) for n in range(10)]})
+        # The hour after is another one, and has its own usual volume.
+        orders.write({f"{at + dt.timedelta(hours=1):%Y-%m-%d-%H:%M}": [(n,) for n in range(99)]})
+    asked.clear()
+    orders.write({"2026-03-22-05:00": [(n,) for n in range(99)]})
+
+    assert len(asked) == 1 + 8 + 56
+    assert "expected by 3 such days" in orders.findings("2026-03-22-05:00")["volume_anomaly"].reason
+
+
 def test_too_little_history_holds_where_that_is_declared(shop):
     orders = shop(VolumeAnomaly(too_little="hold"))
     orders.write({D1: [(1, 1)]})
@@ -367,3 +389,34 @@ def test_checks_of_partitions_want_a_partition(shop):
     result = orders.check()
 
     assert any("Launch its checks for a partition" in str(event.event_specific_data) for event in result.all_events)
+
+
+def test_what_is_waived_of_a_week_is_waived_of_no_other_week(run, instance, warehouse):
+    """The load of a table without partitions has one version: only its days tell the findings of two weeks apart."""
+    with warehouse.connect("test") as connection:
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute(
+            "CREATE TABLE shop.orders AS SELECT DATE '2026-01-04' + n::INT AS day, -1 AS amount FROM range(14) AS t(n)"
+        )
+
+    @dg.asset(key=["shop", "orders"])
+    def orders() -> None: ...
+
+    table = TableRules("shop/orders", (Range("amount", min=0),), time_column="day")
+    weeks = dg.WeeklyPartitionsDefinition("2026-01-04", end_date="2026-01-18")
+    options = {"partitions_def": weeks, "deps": [ORDERS], "metadata": {SLICES: {"shop/orders": "day"}}}
+    dash = trusted_dashboard(DashboardContract("dash", "team:x", tables=(table,)), lambda *_: None, **options)
+    defs = trust(dg.Definitions([orders, dash]), warehouse=lambda: warehouse)
+    run(defs, "shop/orders")
+    gate = gates(defs)[dg.AssetKey("dash")]
+
+    def names():
+        verdicts = gate.judge(instance, ["2026-01-04", "2026-01-11"], dt.datetime.now(dt.UTC)).values()
+        return [[f.name for f in verdict.causes if f.outcome.holds] for verdict in verdicts]
+
+    first, second = (f"shop/orders@2026-01-{a}..2026-01-{b}:range_amount" for a, b in (("04", "10"), ("11", "17")))
+    assert names() == [[first], [second]]
+    (finding,) = gate.judge(instance, ["2026-01-04"], dt.datetime.now(dt.UTC))["2026-01-04"].causes
+    waive(instance, finding, "ann", "a test shop", dt.datetime.now(dt.UTC) + SOON)
+
+    assert names() == [[], [second]]
