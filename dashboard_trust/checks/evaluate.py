@@ -185,16 +185,20 @@ class _Look:
 
     def _measure(self, rule: Rule) -> exp.Expr:
         if isinstance(rule, Freshness):
-            return newest(rule, self.table, self.known.now)
+            return newest(rule, self.table, self.known.now, self._zone(rule))
         assert isinstance(rule, RowRule)
         return count_bad(rule, self.table)
 
     def _judge(self, rule: Rule, part: str, value: Any) -> PartOutcome:
         if isinstance(rule, Freshness):
             period = self.scope.period(part)
-            return judge_newest(rule, value, period[1] if period else None, self.known.now)
+            return judge_newest(rule, value, period[1] if period else None, self.known.now, self._zone(rule))
         assert isinstance(rule, RowRule)
         return self._judge_bad(rule, part, int(value or 0))
+
+    def _zone(self, rule: Freshness) -> dt.tzinfo:
+        is_plain = self.table.kind(rule.column) in ("date", "timestamp")
+        return self.scope.zone(rule.column) if is_plain else dt.UTC
 
     def _judge_bad(self, rule: RowRule, part: str, bad: int) -> PartOutcome:
         rows = self.fingerprints[part].rows

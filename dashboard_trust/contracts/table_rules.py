@@ -87,7 +87,8 @@ class VolumeAnomaly(Rule):
 class Freshness(Rule):
     """The newest value of a time column lies less than ``within`` before the partition's end, or now if that is sooner.
 
-    A text is read as a moment (as `Fits` reads it); what has no offset is in UTC. What is later than now is left out.
+    A text is read as a moment (as `Fits` reads it); what has no offset is in UTC, but days and plain timestamps by
+    which partitions are told are in the zone of those. What is later than now is left out.
     Of a table told by day, each day is judged by itself: that the newest never came is said by its lack of a result.
     """
 

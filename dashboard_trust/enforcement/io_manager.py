@@ -14,7 +14,7 @@ from dashboard_trust.checks.audit import Audit, AuditFailedError
 from dashboard_trust.contracts.table_names import name_table
 from dashboard_trust.enforcement.audited_assets import log_outcomes, read_audit, remember_outcomes
 from dashboard_trust.enforcement.partition_mappings import period_of
-from dashboard_trust.enforcement.slices import partition_slice
+from dashboard_trust.enforcement.slices import partition_columns, partition_slice
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
 from dashboard_trust.evidence.names import FINGERPRINT
 from dashboard_trust.warehouses.frames import from_arrow, to_arrow
@@ -61,7 +61,7 @@ class TrustedIOManager(dg.IOManager):
         partitions, keys = _partitions_of(context, name)
         what = partition_slice(name, partitions, keys, metadata, types, dialect)
         periods = {key: (period.start, period.end) for key in keys if (period := period_of(partitions, key))}
-        audit = Audit(read_audit(context.asset_key, name, metadata), periods)
+        audit = Audit(read_audit(context.asset_key, name, metadata), periods, partition_columns(metadata))
         ticket = draw_ticket(warehouse, what, uuid.uuid4().hex, f"run {context.run_id[:8]}")
         accept_new = metadata.get(NEW_COLUMNS) == "accept"
         try:

@@ -43,6 +43,13 @@ def partition_slice(  # noqa: PLR0913, PLR0917  # an asset's declaration, and th
     return Slice(table, {key: _condition(told, partitions, key, told_by) for key in keys})
 
 
+def partition_columns(metadata: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the columns by which an asset declares that its partitions are told."""
+    told_by = metadata.get(PARTITION_EXPR)
+    names = told_by.values() if isinstance(told_by, Mapping) else (told_by,)
+    return tuple(name.strip('"') for name in names if isinstance(name, str))
+
+
 @dataclass(frozen=True, slots=True)
 class _Told:
     """A table with its columns' types, and the engine's dialect: what says how a partition can be told."""

@@ -21,7 +21,7 @@ from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_pa
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.enforcement.known_tables import learns, read_known
 from dashboard_trust.enforcement.partition_mappings import Graph, period_of
-from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
+from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_columns, partition_slice
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
 from dashboard_trust.evidence.facts import Materialization, Place
 from dashboard_trust.evidence.names import DAYS, OWNERS, SLICES, TIME_COLUMN
@@ -188,7 +188,7 @@ def _scope(spec: dg.AssetSpec, rules: TableRules, keys: Sequence[str]) -> Scope:
         return partition_slice(name, partitions, keys, metadata, types, session.dialect).parts
 
     periods = {key: (period.start, period.end) for key in keys if (period := period_of(partitions, key))}
-    return Partitions(keys, parts_of, periods)
+    return Partitions(keys, parts_of, periods, partition_columns(spec.metadata))
 
 
 def _parts(outcome: RuleOutcome, partition: str | None) -> Mapping[str, PartOutcome]:

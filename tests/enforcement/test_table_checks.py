@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
+import zoneinfo
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.row_rules import Condition, NotNull, Range, Unique
-from dashboard_trust.contracts.table_rules import Columns, Reconciliation, RowCount, TableRules, VolumeAnomaly
+from dashboard_trust.contracts.table_rules import (
+    Columns,
+    Freshness,
+    Reconciliation,
+    RowCount,
+    TableRules,
+    VolumeAnomaly,
+)
 from dashboard_trust.enforcement import known_tables
+from dashboard_trust.enforcement.audited_assets import AUDIT, audited
 from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted_dashboard
+from dashboard_trust.enforcement.io_manager import TrustedIOManager
 from dashboard_trust.enforcement.table_checks import table_checks
 from dashboard_trust.enforcement.words import accept_schema, waive
 from dashboard_trust.errors import ContractError, InvalidInputError
@@ -241,6 +253,65 @@ def test_of_a_table_by_hour_the_same_hours_of_the_week_are_learned_from_and_few_
 
     assert len(asked) == 1 + 8 + 56
     assert "expected by 3 such days" in orders.findings("2026-03-22-05:00")["volume_anomaly"].reason
+
+
+@pytest.fixture(params=["UTC", "America/New_York", "Asia/Tokyo"])
+def process_zone(request, monkeypatch):
+    """This process is in one of these zones."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_a_table_is_as_fresh_in_whatever_zone_the_process_runs(shop, process_zone):
+    columns = {"plain": "TIMESTAMP", "tz": "TIMESTAMPTZ", "word": "TEXT"}
+    long = [Freshness(name, dt.timedelta(hours=4)) for name in columns]
+    short = [Freshness(name, dt.timedelta(hours=2), name=f"{name}_2") for name in columns]
+    orders = shop(*long, *short, partitions=None)
+    orders.columns = "day DATE, " + ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    now = dt.datetime.now(dt.UTC)
+    at, later = ((now + dt.timedelta(hours=n)).replace(tzinfo=None) for n in (-3, 1))
+    result = orders.write({D1: [(moment, f"{moment}+00", f"{moment}") for moment in (at, later)]})
+
+    said = {e.check_name: e for e in result.get_asset_check_evaluations()}
+    assert [said[rule.check].passed for rule in long] == [True, True, True]
+    for rule in short:
+        assert "3.0 hours before now; less than 2 hours expected" in said[rule.check].description
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize(("kind", "hours"), [("DATE", 24), ("TIMESTAMP", 6), ("TIMESTAMPTZ", 6)])
+@pytest.mark.parametrize("by", ["rules", "audit"])
+def test_what_tells_local_partitions_is_as_old_as_it_is_in_their_zone(shop, run, warehouse, zone, kind, hours, by):
+    days = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-03-31", timezone=zone)
+    at = dt.datetime(2026, 1, 1, 0 if kind == "DATE" else 18)
+    at = at.replace(tzinfo=zoneinfo.ZoneInfo(zone)) if kind == "TIMESTAMPTZ" else at
+    fresh = [Freshness("day", dt.timedelta(hours=n), name=f"in_{n}") for n in (hours, hours + 1)]
+    if by == "rules":
+        orders = shop(*fresh, partitions=days)
+        orders.columns, orders.load = f"day {kind}, id INT", lambda _: None
+        with warehouse.connect("test") as connection:
+            connection.execute(f"CREATE SCHEMA shop; CREATE TABLE shop.orders ({orders.columns})")
+            connection.execute("INSERT INTO shop.orders VALUES (?, 1)", [at])
+        result = orders.write({D1: []})
+    else:
+        audit = [
+            {"freshness": {"column": "day", "within_hours": n, "name": f"in_{n}", "severity": "warn"}}
+            for n in (hours, hours + 1)
+        ]
+        metadata = {"partition_expr": "day", AUDIT: audit}
+
+        @dg.asset(key=["shop", "orders"], partitions_def=days, metadata=metadata, io_manager_key="io")
+        def orders() -> pa.Table:
+            return pa.table({"day": pa.array([at.date() if kind == "DATE" else at]), "id": [1]})
+
+        defs = dg.Definitions([audited(orders)], resources={"io": TrustedIOManager(warehouse)})
+        result = run(defs, "shop/orders", day=D1)
+
+    said = {e.check_name: e.passed for e in result.get_asset_check_evaluations() if "in_" in e.check_name}
+    assert said == {f"in_{hours}": False, f"in_{hours + 1}": True}
 
 
 def test_too_little_history_holds_where_that_is_declared(shop):
