@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from dashboard_trust.checks.evaluate import check_table
@@ -30,11 +30,17 @@ class Audit:
     """The rules of a table as an audit of every write of it; ``outcomes`` is what it found last.
 
     A rule of severity ``warn`` refuses nothing. Without a row count no rows are as good as any: `replace_slice` itself
-    refuses to empty a partition. ``periods`` are the start and the end of partitions of time.
+    refuses to empty a partition. ``periods`` are the start and the end of partitions of time, ``told_by`` the columns
+    that tell them apart.
     """
 
-    def __init__(self, rules: TableRules, periods: Mapping[str, tuple[dt.datetime, dt.datetime]] | None = None) -> None:
-        self.rules, self.periods = rules, periods or {}
+    def __init__(
+        self,
+        rules: TableRules,
+        periods: Mapping[str, tuple[dt.datetime, dt.datetime]] | None = None,
+        told_by: Collection[str] = (),
+    ) -> None:
+        self.rules, self.periods, self.told_by = rules, periods or {}, told_by
         self.outcomes: Sequence[RuleOutcome] = ()
 
     @property
@@ -52,7 +58,7 @@ class Audit:
         counted = any(isinstance(rule, RowCount) for rule in self.rules.rules)
         wanted = self.rules.rules if counted else (RowCount(min=0), *self.rules.rules)
         rules = replace(self.rules, rules=wanted, table=what.table)
-        report = check_table(session, rules, _scope_of(what, self.periods), stop_at_refusal=True)
+        report = check_table(session, rules, _scope_of(what, self.periods, self.told_by), stop_at_refusal=True)
         self.outcomes = report.outcomes
         failed = [found for found in report.outcomes if not found.passed and found.rule.severity == "error"]
         if failed:
@@ -62,10 +68,12 @@ class Audit:
         return report.fingerprints
 
 
-def _scope_of(what: Slice, periods: Mapping[str, tuple[dt.datetime, dt.datetime]]) -> Partitions:
-    def parts_of(session: Session, name: str, types: Mapping[str, str], told_by: str) -> Parts:
-        if what.parts and (told_by or name != what.table):
+def _scope_of(
+    what: Slice, periods: Mapping[str, tuple[dt.datetime, dt.datetime]], told_by: Collection[str]
+) -> Partitions:
+    def parts_of(session: Session, name: str, types: Mapping[str, str], column: str) -> Parts:
+        if what.parts and (column or name != what.table):
             raise RuleError(f"an audit knows the partitions of {what.table} alone: check {name} in an asset check")
         return what.parts or {WHOLE: None}
 
-    return Partitions(what.names, parts_of, periods)
+    return Partitions(what.names, parts_of, periods, told_by)

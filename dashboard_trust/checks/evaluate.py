@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from dashboard_trust.checks.values import RuleError, Table
 from dashboard_trust.checks.volume import Volumes, judge_empty, judge_volumes, sound_parts
 from dashboard_trust.checks.wording import describe_bad
 from dashboard_trust.contracts.rules import RowRule, Rule
+from dashboard_trust.contracts.table_names import SAY_WHICH
 from dashboard_trust.contracts.table_rules import (
     Columns,
     Freshness,
@@ -83,7 +85,7 @@ class _Look:
     def report(self) -> TableReport:
         types = self.session.columns(self.rules.name)
         if types is None:
-            self._fail(self.rules.all_rules, f"table {self.rules.title} is not there")
+            self._fail(self.rules.all_rules, f"table {self.rules.title} is not there: {SAY_WHICH}")
         else:
             self.table = Table(self.session, self.rules.name, types, self.rules.title)
             self._look_at_columns()
@@ -160,16 +162,20 @@ class _Look:
 
     def _measure(self, rule: Rule) -> exp.Expr:
         if isinstance(rule, Freshness):
-            return newest(rule, self.table, self.known.now)
+            return newest(rule, self.table, self.known.now, self._zone(rule))
         assert isinstance(rule, RowRule)
         return count_bad(rule, self.table)
 
     def _judge(self, rule: Rule, part: str, value: Any) -> PartOutcome:
         if isinstance(rule, Freshness):
             period = self.scope.period(part)
-            return judge_newest(rule, value, period[1] if period else None, self.known.now)
+            return judge_newest(rule, value, period[1] if period else None, self.known.now, self._zone(rule))
         assert isinstance(rule, RowRule)
         return self._judge_bad(rule, part, int(value or 0))
+
+    def _zone(self, rule: Freshness) -> dt.tzinfo:
+        is_plain = self.table.kind(rule.column) in ("date", "timestamp")
+        return self.scope.zone(rule.column) if is_plain else dt.UTC
 
     def _judge_bad(self, rule: RowRule, part: str, bad: int) -> PartOutcome:
         rows = self.fingerprints[part].rows

@@ -17,6 +17,7 @@ from sqlglot import exp
 from dashboard_trust.checks.expectations import ExpectationResult, open_context, validate
 from dashboard_trust.checks.suite_rows import Look
 from dashboard_trust.checks.suites import Expectation, Suite
+from dashboard_trust.contracts.table_names import SAY_WHICH
 from dashboard_trust.errors import InvalidInputError, WarehouseError
 from dashboard_trust.warehouses import snowflake_dialect
 from dashboard_trust.warehouses.fingerprints import Fingerprint
@@ -163,7 +164,7 @@ def _find_columns(datasource: SQLDatasource, kind: str, table: str) -> tuple[tup
     rows = _query(datasource, COLUMNS.where(is_one).order_by("ordinal_position").sql(kind))
     place = snowflake_dialect.find_place(named, {(str(schema), str(called)) for schema, called, *_ in rows})
     if place is None:
-        raise InvalidInputError(f"There is no table {table} to look at: name it as 'table'.")
+        raise InvalidInputError(f"There is no table {table} to look at: {SAY_WHICH}.")
     return place, {str(column): str(of) for schema, called, column, of in rows if (schema, called) == place}
 
 

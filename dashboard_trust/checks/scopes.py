@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -38,6 +38,9 @@ class Scope(Protocol):
     def period(self, part: str) -> tuple[dt.datetime, dt.datetime] | None:
         """Return the start and the end (aware) of a part of time."""
 
+    def zone(self, column: str) -> dt.tzinfo:
+        """Return in which zone the plain timestamps and days of a column are."""
+
     def apart(self, session: Session, name: str, types: Mapping[str, str]) -> Parts:
         """Return the parts, each with its condition, that a query is asked of one by one."""
 
@@ -55,6 +58,10 @@ class Whole:
     def period(self, part: str) -> tuple[dt.datetime, dt.datetime] | None:
         """See `Scope.period`."""
         return None
+
+    def zone(self, column: str) -> dt.tzinfo:
+        """See `Scope.zone`."""
+        return dt.UTC
 
     def apart(self, session: Session, name: str, types: Mapping[str, str]) -> Parts:
         """See `Scope.apart`."""
@@ -86,6 +93,10 @@ class Days:
         start = start_of(part)
         return None if start is None else (start, start + min(DAY, LAST - start))
 
+    def zone(self, column: str) -> dt.tzinfo:
+        """See `Scope.zone`."""
+        return dt.UTC
+
     def apart(self, session: Session, name: str, types: Mapping[str, str]) -> Parts:
         """See `Scope.apart`: all days at once, since a table may have thousands."""
         return {WHOLE: None}
@@ -98,12 +109,14 @@ class Partitions:
     Args:
         names: Their keys.
         parts_of: Returns the condition of each for a table with these columns, told by this column (``""``: its own).
-        periods: The start and end (aware) of those of time.
+        periods: The start and end (aware) of those of time, in the partitions' zone.
+        told_by: The columns that tell them apart.
     """
 
     names: Sequence[str]
     parts_of: Callable[[Session, str, Mapping[str, str], str], Parts]
     periods: Mapping[str, tuple[dt.datetime, dt.datetime]] = field(default_factory=dict)
+    told_by: Collection[str] = ()
 
     def grouping(self, session: Session, name: str, types: Mapping[str, str], told_by: str = "") -> Grouping:
         """See `Scope.grouping`."""
@@ -112,6 +125,11 @@ class Partitions:
     def period(self, part: str) -> tuple[dt.datetime, dt.datetime] | None:
         """See `Scope.period`."""
         return self.periods.get(part)
+
+    def zone(self, column: str) -> dt.tzinfo:
+        """See `Scope.zone`: what tells partitions apart is in their own zone."""
+        zones = [start.tzinfo for start, _ in self.periods.values() if start.tzinfo and column in self.told_by]
+        return zones[0] if zones else dt.UTC
 
     def apart(self, session: Session, name: str, types: Mapping[str, str]) -> Parts:
         """See `Scope.apart`."""

@@ -20,8 +20,8 @@ ROWS = "dashboard_trust_rows"
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-def newest(rule: Freshness, table: Table, now: dt.datetime) -> exp.Expr:
-    """Return the aggregate that says when the newest value is from, in seconds since 1970.
+def newest(rule: Freshness, table: Table, now: dt.datetime, zone: dt.tzinfo = dt.UTC) -> exp.Expr:
+    """Return the aggregate that says when the newest value is from, in seconds since 1970 in its zone.
 
     A value from the future says nothing of how fresh a table is.
 
@@ -32,17 +32,20 @@ def newest(rule: Freshness, table: Table, now: dt.datetime) -> exp.Expr:
     # To the microsecond: what was loaded in this second is not from the future.
     known = exp.cast(exp.convert(f"{now.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S.%f}+00"), "TIMESTAMPTZ")
     kind = table.kind(rule.column)
-    limit = known if kind in ("text", "timestamptz") else table.literal(rule.column, _plain(now, kind))
+    limit = known if kind in ("text", "timestamptz") else table.literal(rule.column, _plain(now.astimezone(zone), kind))
     past = exp.Case(ifs=[exp.If(this=found <= limit, true=found.copy())])
     return exp.Extract(this=exp.var("EPOCH"), expression=exp.Max(this=past))
 
 
-def judge_newest(rule: Freshness, seconds: Any, end: dt.datetime | None, now: dt.datetime) -> PartOutcome:
-    """Judge the newest value of a part that ends then, or is still going on."""
+def judge_newest(
+    rule: Freshness, seconds: Any, end: dt.datetime | None, now: dt.datetime, zone: dt.tzinfo = dt.UTC
+) -> PartOutcome:
+    """Judge the newest value (in seconds since 1970 in its zone) of a part that ends then, or is still going on."""
     due = min(end, now) if end else now
     if seconds is None:
         return PartOutcome(False, f"no {rule.column} up to now can be read")
-    age = (due - EPOCH).total_seconds() - float(seconds)
+    at = _in_utc(float(seconds), zone)
+    age = (due - EPOCH).total_seconds() - at
     hours = age / 3600
     if age < rule.within.total_seconds():
         return PartOutcome(True, measured=hours)
@@ -50,7 +53,7 @@ def judge_newest(rule: Freshness, seconds: Any, end: dt.datetime | None, now: dt
     wanted = rule.within / dt.timedelta(hours=1)
     return PartOutcome(
         False,
-        f"its newest {rule.column} is {_told(float(seconds))}, {hours:.1f} hours before {until}; "
+        f"its newest {rule.column} is {_told(at)}, {hours:.1f} hours before {until}; "
         f"less than {wanted:g} hours expected",
         hours,
     )
@@ -132,6 +135,13 @@ def _told(seconds: float) -> str:
         return "before the year 1"
 
 
+def _in_utc(seconds: float, zone: dt.tzinfo) -> float:
+    try:
+        offset = (EPOCH + dt.timedelta(seconds=seconds)).replace(tzinfo=zone).utcoffset()
+    except OverflowError:  # of a year that Python does not know, where hours do not matter
+        offset = None
+    return seconds - (offset or dt.timedelta()).total_seconds()
+
+
 def _plain(now: dt.datetime, kind: str) -> dt.date | dt.datetime:
-    moment = now.astimezone(dt.UTC)
-    return moment.date() if kind == "date" else moment.replace(tzinfo=None)
+    return now.date() if kind == "date" else now.replace(tzinfo=None)

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from dashboard_trust.checks.expectations import ExpectationResult, open_context, validate
 from dashboard_trust.checks.suites import Expectation, Suite
+from dashboard_trust.contracts.table_names import SAY_WHICH
 from dashboard_trust.errors import InvalidInputError
 from dashboard_trust.warehouses.fingerprints import Fingerprint
 from dashboard_trust.warehouses.frames import from_arrow
@@ -91,7 +92,7 @@ def open_frame_rows(warehouse: Warehouse, table: str) -> Iterator[FrameRows]:
     with open_context() as context, warehouse.session(f"expectations of {table}") as session:
         types = session.columns(table)
         if types is None:
-            raise InvalidInputError(f"There is no table {table} to look at: name it as 'table'.")
+            raise InvalidInputError(f"There is no table {table} to look at: {SAY_WHICH}.")
         asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
         yield FrameRows(session, table, types, asset.add_batch_definition_whole_dataframe("rows"))
 

@@ -29,7 +29,7 @@ SchemaOption = Annotated[
     str, typer.Option("--schema", help="The table in a data contract that has several.", show_default=False)
 ]
 TableOption = Annotated[
-    str, typer.Option("--table", help="schema.name; by default the last two parts of the key.", show_default=False)
+    str, typer.Option("--table", help="schema.name; by default what the key says.", show_default=False)
 ]
 WarehouseOption = Annotated[
     str | None,

@@ -32,9 +32,8 @@ class Ground:
 
     @property
     def partition(self) -> str | None:
-        """The partition, or the one day of an unpartitioned table that is read."""
-        days = self.requirement.days
-        return self.requirement.partition or (days[0] if len(days) == 1 else None)
+        """The partition, or the days of an unpartitioned table that are read."""
+        return self.requirement.part
 
     @property
     def version(self) -> str | None:

@@ -193,6 +193,15 @@ class Requirement:
     read_now: bool = False
     owners: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
+    @property
+    def part(self) -> str | None:
+        """What of the asset is asked for: its partition, or the days of a table without any, first to last.
+
+        What people say of a week is not said of another one.
+        """
+        first_and_last = dict.fromkeys((*self.days[:1], *self.days[-1:]))
+        return self.partition or "..".join(first_and_last) or None
+
 
 @dataclass(frozen=True, slots=True)
 class Promise:

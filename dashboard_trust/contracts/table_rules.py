@@ -12,6 +12,7 @@ from typing import Literal
 
 from dashboard_trust.contracts.remarks import Remark
 from dashboard_trust.contracts.rules import Rule, find_twins, refuse_bounds, refuse_stretch, refuse_unnamed
+from dashboard_trust.contracts.table_names import name_table
 from dashboard_trust.errors import ContractError, nearest
 
 TooLittle = Literal["hold", "pass"]
@@ -90,7 +91,8 @@ class VolumeAnomaly(Rule):
 class Freshness(Rule):
     """The newest value of a time column lies less than ``within`` before the partition's end, or now if that is sooner.
 
-    A text is read as a moment (as `Fits` reads it); what has no offset is in UTC. What is later than now is left out.
+    A text is read as a moment (as `Fits` reads it); what has no offset is in UTC, but days and plain timestamps by
+    which partitions are told are in the zone of those. What is later than now is left out.
     Of a table told by day, each day is judged by itself: that the newest never came is said by its lack of a result.
     """
 
@@ -230,7 +232,8 @@ class TableRules:
     Args:
         asset: The asset key, with slashes: ``raw/payments``.
         rules: Each becomes an asset check.
-        table: ``schema.name``; by default the last two parts of the key.
+        table: ``schema.name``; by default the one that the asset says it is (`name_table`), or where only its key is
+            known the last two parts of that, of a single one in the schema ``public``.
         time_column: Of an asset without partitions, what tells the UTC day of a row: every day then has results
             of its own.
         owners: Who acts, by failure class (`FAILURE_CLASSES`): e-mail addresses or ``team:name``.
@@ -269,22 +272,18 @@ class TableRules:
     @property
     def title(self) -> str:
         """The table, as it is spoken of."""
-        return self.table or ".".join(self.asset.split("/")[-2:])
+        return self.name.replace('"', "")
 
     @property
     def name(self) -> str:
         """The table, as ``schema.name``."""
-        return self.table or ".".join(_quoted(part) for part in self.asset.split("/")[-2:])
+        return self.table or name_table(self.asset.split("/"), {})
 
     def owner_of(self, rule: Rule, *, errored: bool = False) -> str:
         """Return who acts when a rule fails, or could not be looked at; "" is the asset's own owner."""
         if errored:
             return self.owners.get("errored", "")
         return rule.owner or self.owners.get(rule.failure_class, "")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _of_one_name(one: Rule, other: Rule) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from dashboard_trust.contracts.table_names import SAY_WHICH, name_table
 from dashboard_trust.enforcement.gated_step import add_checks, body_of, keys_of
 from dashboard_trust.enforcement.slices import partition_slice
 from dashboard_trust.enforcement.time_columns import TimeColumns, describe_days, read_time_columns
@@ -36,11 +37,11 @@ def fingerprinted(
         assets: One with a step of its own; where it is partitioned, its assets name their ``partition_expr``.
         warehouse: Returns where the tables are.
         tables: Those to fingerprint, table (``schema.name``) by asset key with slashes; by default every asset,
-            its key's last two parts.
+            its own table (`name_table`).
     """
     body, specs = body_of(assets), {spec.key: spec for spec in assets.specs}
     if tables is None:
-        wanted = {key: ".".join(f'"{part}"' for part in key.path[-2:]) for key in specs}
+        wanted = {key: name_table(key.path, spec.metadata) for key, spec in specs.items()}
     else:
         wanted = {dg.AssetKey.from_user_string(asset): table for asset, table in tables.items()}
     for key in wanted.keys() - specs.keys():
@@ -72,7 +73,9 @@ def _record(
     with warehouse.session(f"fingerprint of {table}") as session:
         types = session.columns(table)
         if types is None:
-            raise InvalidInputError(f"{spec.key.to_user_string()}: there is no table {table} to fingerprint.")
+            raise InvalidInputError(
+                f"{spec.key.to_user_string()}: there is no table {table} to fingerprint: {SAY_WHICH}."
+            )
         what = partition_slice(table, spec.partitions_def, keys, spec.metadata, types, session.dialect)
         # Asked before the rows are read: what changes meanwhile is then a change to the next build.
         changed_at = session.changed_at(table) if by_metadata else None

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
 from sqlglot import exp
 
 from dashboard_trust.checks.audit import Audit, AuditFailedError
+from dashboard_trust.contracts.table_names import name_table
 from dashboard_trust.enforcement.audited_assets import log_outcomes, read_audit, remember_outcomes
 from dashboard_trust.enforcement.partition_mappings import period_of
-from dashboard_trust.enforcement.slices import partition_slice
+from dashboard_trust.enforcement.slices import partition_columns, partition_slice
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
 from dashboard_trust.evidence.names import FINGERPRINT
 from dashboard_trust.warehouses.frames import from_arrow, to_arrow
 from dashboard_trust.warehouses.rejected import collect_rejected, keep_rejected
 from dashboard_trust.warehouses.replace import Written, draw_ticket, replace_slice
 from dashboard_trust.warehouses.session import Warehouse
-
-SCHEMA = "schema"
-"""On an asset's definition, as with Dagster's own IO managers: the schema of its table."""
 
 NEW_COLUMNS = "dashboard_trust/new_columns"
 """On an asset's definition: ``accept`` adds the columns that data has and its table lacks; else it is refused."""
@@ -31,7 +29,7 @@ KEEP_REJECTED = dt.timedelta(days=7)
 
 
 class TrustedIOManager(dg.IOManager):
-    """Writes what an asset returns (pandas, polars, pyarrow) to ``schema.table``, its key's last two parts.
+    """Writes what an asset returns (pandas, polars, pyarrow) to the asset's table (`name_table`).
 
     The partitions of the run (``partition_expr`` names their column) are replaced in one transaction, within
     which the new rows are audited (`AUDIT`) and fingerprinted. A write that is refused, or killed, leaves the old
@@ -55,7 +53,7 @@ class TrustedIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Replace the run's partitions by the rows of the frame, or leave them as they are and raise."""
         warehouse, metadata = self._open(), context.definition_metadata or {}
-        name, data = _table_name(context.asset_key, metadata), to_arrow(obj)
+        name, data = name_table(context.asset_key.path, metadata), to_arrow(obj)
         with warehouse.session(f"looking at {name}") as session:
             collect_rejected(session, dt.datetime.now(dt.UTC))
             # Where the table is there, its own types tell its rows apart: data without values has none.
@@ -63,7 +61,7 @@ class TrustedIOManager(dg.IOManager):
         partitions, keys = _partitions_of(context, name)
         what = partition_slice(name, partitions, keys, metadata, types, dialect)
         periods = {key: (period.start, period.end) for key in keys if (period := period_of(partitions, key))}
-        audit = Audit(read_audit(context.asset_key, name, metadata), periods)
+        audit = Audit(read_audit(context.asset_key, name, metadata), periods, partition_columns(metadata))
         ticket = draw_ticket(warehouse, what, uuid.uuid4().hex, f"run {context.run_id[:8]}")
         accept_new = metadata.get(NEW_COLUMNS) == "accept"
         try:
@@ -92,7 +90,7 @@ class TrustedIOManager(dg.IOManager):
         """Return the rows of the partitions the step reads."""
         upstream = context.upstream_output
         metadata = (upstream.definition_metadata if upstream else None) or {}
-        name = _table_name(context.asset_key, metadata)
+        name = name_table(context.asset_key.path, metadata)
         with self._open().session(f"reading {name}") as session:
             types = session.columns(name)
             if types is None:
@@ -111,7 +109,7 @@ class TrustedIOManager(dg.IOManager):
     def _describe(context: dg.OutputContext, warehouse: Warehouse, written: Written, size: int) -> None:
         """Say on the materialization what was written; of several partitions, on each what it holds."""
         columns = [dg.TableColumn(name, kind) for name, kind in written.columns.items()]
-        name = _table_name(context.asset_key, context.definition_metadata or {})
+        name = name_table(context.asset_key.path, context.definition_metadata or {})
         common: dict[str, Any] = {
             "dagster/column_schema": dg.TableSchema(columns),
             "dagster/table_name": name,
@@ -133,13 +131,6 @@ def _partitions_of(context: dg.OutputContext, name: str) -> tuple[dg.PartitionsD
             "Launch it for a partition, or for a range of them."
         )
     return None, []
-
-
-def _table_name(key: dg.AssetKey, metadata: Mapping[str, Any]) -> str:
-    """Return ``schema.table`` as names are written: a part that needs them is in double quotes."""
-    parts = key.path
-    schema = metadata.get(SCHEMA) or (parts[-2] if len(parts) > 1 else "public")
-    return ".".join(exp.to_identifier(part, quoted=True).sql("duckdb") for part in (schema, parts[-1]))
 
 
 def _kind_of(annotation: Any, otherwise: type | None) -> type:

@@ -72,14 +72,21 @@ def _for_ever(evidence: Evidence) -> Evidence:
 
 
 def _before(partitions: dg.PartitionsDefinition | None, keys: Sequence[str], weeks: int) -> dict[str, dt.datetime]:
-    """Return the partitions of time up to so many weeks before these, with their start in their own time."""
+    """Return the partitions of time before these that volumes are judged by, with their start in their own time.
+
+    Those are the same hours of the week up to so many weeks before, and the newest others, as many as there are days in
+    those weeks: of a table by hour not all.
+    """
     if not isinstance(partitions, dg.TimeWindowPartitionsDefinition) or not keys:
         return {}
     starts = [partitions.time_window_for_partition_key(key).start for key in keys]
     window = dg.TimeWindow(min(starts) - dt.timedelta(weeks=weeks, days=1), max(starts))
     found = partitions.get_partition_keys_in_time_window(window)
-    known = {key: partitions.time_window_for_partition_key(key).start for key in found if key not in keys}
-    return {key: start.replace(tzinfo=None) for key, start in known.items()}
+    windows = {key: partitions.time_window_for_partition_key(key) for key in found if key not in keys}
+    known = {key: window.start.replace(tzinfo=None) for key, window in windows.items()}
+    such = {start.replace(tzinfo=None) - dt.timedelta(weeks=n) for start in starts for n in range(1, weeks + 1)}
+    newest = {*list(known)[-7 * weeks :]}
+    return {key: start for key, start in known.items() if start in such or key in newest}
 
 
 def _promise(spec: dg.AssetSpec, rules: TableRules, partition: str | None, days: tuple[str, ...] = ()) -> Promise:

@@ -27,7 +27,8 @@ def read_late_partitions(
 ) -> list[str]:
     """Return partitions that were delivered and stand on a day that a load changed late, oldest first.
 
-    Those of ``newest`` are left out; of the others, the newest 50. Where no day changed, that is one query.
+    Those of ``newest`` are left out; of many others it is the 50 that were delivered longest ago, so that each has its
+    turn. Where no day changed, that is one query.
     """
     changed = _read_changed_days(binding, instance, now)
     older = [key for key in _keys(binding.partitions, instance) if key not in newest] if changed else []
@@ -36,8 +37,10 @@ def read_late_partitions(
     promises = binding.promises(near, instance) if near else {}
     reading = [key for key in near if _reads(promises[key], changed)]
     names = [key.to_user_string() for key in binding.guarded]
-    delivered = {key for _, key in read_newest(instance, {(name, key) for name in names for key in reading})}
-    return [key for key in reading if key in delivered][-MOST:]
+    loads = read_newest(instance, {(name, key) for name in names for key in reading})
+    delivered = {key: load.at for (_, key), load in loads.items()}
+    chosen = {*sorted(delivered, key=lambda key: delivered[key])[:MOST]}
+    return [key for key in reading if key in chosen]
 
 
 def _reads(promise: Promise, changed: Mapping[str, frozenset[str]]) -> bool:

@@ -43,6 +43,13 @@ def partition_slice(  # noqa: PLR0913, PLR0917  # an asset's declaration, and th
     return Slice(table, {key: _condition(told, partitions, key, told_by) for key in keys})
 
 
+def partition_columns(metadata: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the columns by which an asset declares that its partitions are told."""
+    told_by = metadata.get(PARTITION_EXPR)
+    names = told_by.values() if isinstance(told_by, Mapping) else (told_by,)
+    return tuple(name.strip('"') for name in names if isinstance(name, str))
+
+
 @dataclass(frozen=True, slots=True)
 class _Told:
     """A table with its columns' types, and the engine's dialect: what says how a partition can be told."""
@@ -92,7 +99,9 @@ def _of_one(told: _Told, partitions: dg.PartitionsDefinition, key: str, told_by:
     window = partitions.time_window_for_partition_key(key)
     start, end = (_moment(moment, kind) for moment in (window.start, window.end))
     whole_days = window.start.time() == window.end.time() and window.start.date() < window.end.date()
-    if start == end or (kind == "date" and not whole_days):
+    # Of an hour that is there twice, neither: a plain timestamp says not in which of the two it lies.
+    is_twice = start == end or (window.start.fold == 1 and kind not in ("timestamptz", "expression"))
+    if is_twice or (kind == "date" and not whole_days):
         raise InvalidInputError(
             f"{told.table}: {told_by!r} ({kind}) cannot tell {key} from its neighbours. "
             "Name a column of moments, with a time zone where clocks are put back."

@@ -14,6 +14,7 @@ import dagster as dg
 from dashboard_trust.checks.gx_source import GXSource, open_query_rows
 from dashboard_trust.checks.suite_rows import Look, SuiteRows, open_frame_rows
 from dashboard_trust.checks.suites import Expectation, Suite, read_suite
+from dashboard_trust.contracts.table_names import name_table
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions, find_moved
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
@@ -44,14 +45,14 @@ def suite_checks(
         asset: Whose rows these are; where it is partitioned, it names its ``partition_expr``.
         suite: A path to its JSON, what is in one, or a suite in Python.
         source: Returns the warehouse whose rows are read into pandas; or the database that is asked itself.
-        table: Where the rows are (``schema.name``); by default the asset key's last two parts.
+        table: Where the rows are (``schema.name``); by default the asset's own (`name_table`).
         sample_failures: How many failing values of each expectation to show; without, no value of a row is.
 
     Raises:
         InvalidInputError: The suite cannot be read, there are several assets, or one without ``partition_expr``.
     """
     spec, read = _spec_of(asset), read_suite(suite)
-    name = table or ".".join(f'"{part}"' for part in spec.key.path[-2:])
+    name = table or name_table(spec.key.path, spec.metadata)
 
     @dg.multi_asset_check(
         name=re.sub(r"\W", "_", "__".join([*spec.key.path, read.name]), flags=re.ASCII),

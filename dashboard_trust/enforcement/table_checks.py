@@ -15,13 +15,14 @@ from dashboard_trust.checks.scopes import Days, Partitions, Scope, Whole
 from dashboard_trust.checks.wording import describe_rule
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.rules import Rule, as_check_name
+from dashboard_trust.contracts.table_names import name_table
 from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.enforcement.evaluations import evaluate_partitions, find_moved
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.enforcement.known_tables import learns, read_known
 from dashboard_trust.enforcement.partition_mappings import Graph, period_of
 from dashboard_trust.enforcement.rule_results import results_of
-from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
+from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_columns, partition_slice
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
 from dashboard_trust.evidence.names import OWNERS, SLICES, TIME_COLUMN
 from dashboard_trust.readers.event_log import read_newest
@@ -55,6 +56,7 @@ def table_checks(
         InvalidInputError: The rules are of another asset, or tell days where there are partitions.
     """
     spec = _spec_of(asset, rules)
+    rules = rules if rules.table else replace(rules, table=name_table(spec.key.path, spec.metadata))
     refuse_conditions(rules.rules, rules.asset)
 
     @dg.multi_asset_check(
@@ -186,7 +188,7 @@ def _scope(spec: dg.AssetSpec, rules: TableRules, keys: Sequence[str]) -> Scope:
         return partition_slice(name, partitions, keys, metadata, types, session.dialect).parts
 
     periods = {key: (period.start, period.end) for key in keys if (period := period_of(partitions, key))}
-    return Partitions(keys, parts_of, periods)
+    return Partitions(keys, parts_of, periods, partition_columns(spec.metadata))
 
 
 def _described(outcome: RuleOutcome, report: TableReport, partition: str | None) -> Mapping[str, Any]:

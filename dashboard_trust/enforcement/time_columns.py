@@ -28,8 +28,11 @@ LATE_DAYS = "late_days"
 
 KEPT = dt.timedelta(days=30)
 """How long it is said of a day that it changed."""
+
+LOOKED_BACK = 20
+"""How many loads may lie in between that say nothing of their days: reported by hand, or by another writer."""
 SPELLED_OUT = 10
-NOT_COMPARED = "not compared, since its columns or the engine are not what they were"
+OTHER_COLUMNS = "not compared, since its columns or the engine are not what they were"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +74,46 @@ class _Load:
     changed: Mapping[str, dt.datetime]
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The newest load before one that says something of its days, when it came, and how many since say nothing."""
+
+    load: _Load | None = None
+    at: dt.datetime | None = None
+    silent: int = 0
+
+    @property
+    def known(self) -> DayRecord | None:
+        """What the count goes on from: whoever loaded in between may have left the time of extraction alone."""
+        return self.load.record if self.load and not self.silent else None
+
+    def describe_late(self, load: _Load) -> str:
+        """Say in a line which days are not what they were, and beside which load that is said."""
+        if self.load is None:
+            return f"not compared, since none of the last {self.silent} loads says what its days held"
+        if not _comparable(self.load, load):
+            return OTHER_COLUMNS
+        since = f" (beside the load of {self.at:%Y-%m-%d %H:%M} UTC: {self.silent} since say nothing of their days)"
+        return describe_late(self.load.days, load.days) + (since if self.silent else "")
+
+
 def describe_days(
     context: dg.AssetExecutionContext, key: dg.AssetKey, session: Session, table: str, columns: TimeColumns
 ) -> dict[str, Any]:
     """Count a table by day, and return what its coming materialization says of it.
 
-    It goes on from the newest materialization: a step that failed or was killed left none.
+    It goes on from the newest materialization that says something of its days: a step that failed or was killed left
+    none, and a load by another writer says nothing. After such a one everything is counted.
     """
-    earlier, now = _read_newest(context.instance, key), dt.datetime.now(dt.UTC)
-    known = earlier.record if earlier else None
-    found = count_days(session, table, columns.told_by, now=now, known=known, compare_all=columns.compare_all)
-    load = _follow(earlier, found, now)
-    late = describe_late(earlier.days, load.days) if earlier and _comparable(earlier, load) else NOT_COMPARED
+    before, now = _read_before(context.instance, key), dt.datetime.now(dt.UTC)
+    found = count_days(session, table, columns.told_by, now=now, known=before.known, compare_all=columns.compare_all)
+    load = _follow(before.load, found, now)
+    is_first = before.load is None and not before.silent
+    late = "" if is_first else before.describe_late(load)
     looked = f"all {len(load.days)} days, since {found.reason}" if found.reason else _listed(sorted(found.looked_at))
-    context.log.info(f"{key.to_user_string()}: counted {looked}. Other than at the load before: {late}.")
+    context.log.info(
+        f"{key.to_user_string()}: counted {looked}." + (f" Other than at the load before: {late}." if late else "")
+    )
     keep_sums = columns.told_by.extracted_at is not None
     return {
         FINGERPRINT: str(found.whole),
@@ -92,7 +121,7 @@ def describe_days(
         DAYS: dg.MetadataValue.json(dict(load.days)),
         DAY_RECORD: dg.MetadataValue.json(load.record.dump(sums=keep_sums)),
         CHANGED_DAYS: dg.MetadataValue.json({day: at.isoformat() for day, at in load.changed.items()}),
-        **({LATE_DAYS: late} if earlier else {}),
+        **({LATE_DAYS: late} if late else {}),
     }
 
 
@@ -115,7 +144,9 @@ def _follow(earlier: _Load | None, found: DayCount, now: dt.datetime) -> _Load:
     # Of other columns, or counted by another engine, every day is another one: that is no news of a day.
     if _comparable(earlier, load):
         changed |= {day: now for day in earlier.days if earlier.days[day] != load.days.get(day)}
-        changed |= {day: now for day in load.days if day in changed and day not in earlier.days}
+        new, reached = load.days.keys() - earlier.days.keys(), _reached(earlier, now)
+        # What lies after that only continues the table; what does not may have been published as empty.
+        changed |= {day: now for day in new if day in changed or day < reached}
     return replace(load, changed=dict(sorted(changed.items())))
 
 
@@ -123,11 +154,25 @@ def _comparable(earlier: _Load, load: _Load) -> bool:
     return earlier.record.counted_by == load.record.counted_by
 
 
-def _read_newest(instance: dg.DagsterInstance, key: dg.AssetKey) -> _Load | None:
-    """Return what the newest load says; of one that says nothing that can be read, nothing."""
-    event = instance.get_latest_materialization_event(key)
-    load = event.asset_materialization if event else None
-    said: dict[str, Any] = {label: value.value for label, value in load.metadata.items()} if load else {}
+def _reached(earlier: _Load, now: dt.datetime) -> str:
+    """Return the newest day of a load; days to come do not count: one mistyped year would make every day late."""
+    return max((day for day in earlier.days if day <= now.date().isoformat()), default="")
+
+
+def _read_before(instance: dg.DagsterInstance, key: dg.AssetKey) -> _Before:
+    """Read what there was before a load that is about to come, not further back than `LOOKED_BACK`."""
+    records = instance.fetch_materializations(dg.AssetRecordsFilter(key), limit=LOOKED_BACK + 1).records
+    for silent, record in enumerate(records):
+        load = _read_load(record.asset_materialization)
+        if load is not None:
+            return _Before(load, dt.datetime.fromtimestamp(record.timestamp, dt.UTC), silent)
+    return _Before(silent=len(records))
+
+
+def _read_load(materialization: dg.AssetMaterialization | None) -> _Load | None:
+    """Return what a load says; of one that says nothing that can be read, nothing."""
+    metadata = materialization.metadata if materialization else {}
+    said: dict[str, Any] = {label: value.value for label, value in metadata.items()}
     record = DayRecord.parse(said.get(DAY_RECORD))
     if record is None:
         return None

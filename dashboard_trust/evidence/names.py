@@ -9,7 +9,8 @@ DAYS = "dashboard_trust/days"
 """On a materialization: version by ISO day. On a check result: ``[passed, reason]`` by ISO day."""
 
 CHANGED_DAYS = "dashboard_trust/changed_days"
-"""On a materialization: the days that were there and then changed, or are gone, each with when that was first seen."""
+"""On a materialization: the days that changed, are gone, or were empty between others and are not any more, each with
+when that was first seen."""
 
 DAY_RECORD = "dashboard_trust/day_record"
 """On a materialization: what the next count of its days goes on from."""

@@ -328,10 +328,9 @@ def _owner(requirement: Requirement, outcome: Outcome, check: str | None) -> str
 def _finding(
     requirement: Requirement, outcome: Outcome, reason: str, at: dt.datetime | None, check: str | None = None
 ) -> Finding:
-    partition = requirement.partition or (requirement.days[0] if len(requirement.days) == 1 else None)
     return Finding(
         asset=requirement.asset,
-        partition=partition,
+        partition=requirement.part,
         check=check,
         outcome=outcome,
         reason=reason,

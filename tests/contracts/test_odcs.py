@@ -153,7 +153,8 @@ class TestWhole:
 
         assert table(PAYMENTS, "shop/raw/payments") == '"raw"."customers"'
         assert table(PAYMENTS, "raw/payments", "staging.pay") == 'staging."customers"'
-        assert table(PAYMENTS, "payments") == '"customers"'
+        assert table(PAYMENTS, "raw.eu/payments.2026") == '"raw.eu"."customers"'
+        assert table(PAYMENTS, "payments") == '"public"."customers"'
         assert table(moved, "raw/payments") == '"crm"."people"'
 
     def test_two_of_one_name_are_told_apart_by_what_they_ask_and_one_said_twice_is_one(self):

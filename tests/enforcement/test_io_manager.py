@@ -328,13 +328,26 @@ BERLIN = dg.HourlyPartitionsDefinition("2026-10-20-00:00", timezone="Europe/Berl
     [
         (dg.HourlyPartitionsDefinition("2026-01-01-00:00"), "2026-01-01-05:00", dt.date(2026, 1, 1)),
         (BERLIN, "2026-10-25-02:00", dt.datetime(2026, 10, 25, 2, 30)),
+        (BERLIN, "2026-10-25-02:00+0100", dt.datetime(2026, 10, 25, 2, 30)),
     ],
-    ids=["hours of a day", "the hour that comes twice"],
+    ids=["hours of a day", "the hour that comes twice", "its second time"],
 )
 def test_a_column_that_cannot_tell_a_partition_from_its_neighbours_is_refused(make_orders, partitions, key, at):
     result = make_orders(partitions=partitions, expr="at").write({key: [{"at": at, "id": 1}]}, key)
 
     assert f"cannot tell {key} from its neighbours" in message(result)
+
+
+def test_a_column_of_moments_tells_the_hour_that_comes_twice_from_its_second_time(make_orders):
+    orders = make_orders(partitions=BERLIN, expr="at")
+    hours = {"2026-10-25-02:00": 0, "2026-10-25-02:00+0100": 1, "2026-10-25-03:00": 2}
+    for key, hour in hours.items():
+        at = dt.datetime(2026, 10, 25, hour, 30, tzinfo=dt.UTC)
+        result = orders.write({key: [{"at": at, "id": hour}]}, key)
+        assert result.success, message(result)
+
+    assert orders.held("id") == [(0,), (1,), (2,)]
+    assert not orders.write({"2026-10-25-02:00": [{"at": at, "id": 9}]}, "2026-10-25-02:00").success
 
 
 def test_a_partitioned_asset_says_which_column_tells_its_partitions(make_orders):

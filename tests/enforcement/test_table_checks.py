@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
+import zoneinfo
 from decimal import Decimal
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.row_rules import Condition, NotNull, Range, Unique
-from dashboard_trust.contracts.table_rules import Columns, Query, Reconciliation, RowCount, TableRules, VolumeAnomaly
+from dashboard_trust.contracts.table_rules import (
+    Columns,
+    Freshness,
+    Query,
+    Reconciliation,
+    RowCount,
+    TableRules,
+    VolumeAnomaly,
+)
+from dashboard_trust.enforcement import known_tables
+from dashboard_trust.enforcement.audited_assets import AUDIT, audited
 from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted_dashboard
+from dashboard_trust.enforcement.io_manager import TrustedIOManager
 from dashboard_trust.enforcement.table_checks import table_checks
 from dashboard_trust.enforcement.words import accept_schema, waive
 from dashboard_trust.errors import ContractError, InvalidInputError
+from dashboard_trust.evidence.names import SLICES
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-03-31")
@@ -57,9 +72,10 @@ class Shop:
             connection.execute("CREATE SCHEMA IF NOT EXISTS shop")
             connection.execute(f"CREATE TABLE IF NOT EXISTS shop.orders ({self.columns})")
             for day in days:
-                connection.execute("DELETE FROM shop.orders WHERE day = ?", [day])
+                at = f"{day[:10]} {day[11:]}".strip()
+                connection.execute("DELETE FROM shop.orders WHERE day = ?", [at])
                 for row in self.rows[day]:
-                    connection.execute(f"INSERT INTO shop.orders VALUES (?, {', '.join('?' * len(row))})", [day, *row])
+                    connection.execute(f"INSERT INTO shop.orders VALUES (?, {', '.join('?' * len(row))})", [at, *row])
 
     def write(self, rows, *, checks=True):
         """Load some days in one run, with their checks or without."""
@@ -241,6 +257,84 @@ def test_a_new_level_is_not_accepted_by_outlasting_the_old_one(shop):
     }
 
 
+def test_of_a_table_by_hour_the_same_hours_of_the_week_are_learned_from_and_few_others(shop, warehouse, monkeypatch):
+    """Eight weeks have 1,344 hours; to look at each of them for one would be slow, and tell no more."""
+    hours = dg.HourlyPartitionsDefinition("2026-01-01-00:00", end_date="2026-03-31-00:00")
+    asked, judge = [], known_tables.judge
+    monkeypatch.setattr(known_tables, "judge", lambda promise, known: asked.append(promise) or judge(promise, known))
+    orders = shop(VolumeAnomaly(least=2, too_little="pass"), partitions=hours)
+    orders.columns = "day TIMESTAMP, id INT"
+    for week in range(3):
+        at = dt.datetime(2026, 3, 1, 5) + dt.timedelta(weeks=week)
+        orders.write({f"{at:%Y-%m-%d-%H:%M}": [(n,) for n in range(10)]})
+        # The hour after is another one, and has its own usual volume.
+        orders.write({f"{at + dt.timedelta(hours=1):%Y-%m-%d-%H:%M}": [(n,) for n in range(99)]})
+    asked.clear()
+    orders.write({"2026-03-22-05:00": [(n,) for n in range(99)]})
+
+    assert len(asked) == 1 + 8 + 56
+    assert "expected by 3 such days" in orders.findings("2026-03-22-05:00")["volume_anomaly"].reason
+
+
+@pytest.fixture(params=["UTC", "America/New_York", "Asia/Tokyo"])
+def process_zone(request, monkeypatch):
+    """This process is in one of these zones."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_a_table_is_as_fresh_in_whatever_zone_the_process_runs(shop, process_zone):
+    columns = {"plain": "TIMESTAMP", "tz": "TIMESTAMPTZ", "word": "TEXT"}
+    long = [Freshness(name, dt.timedelta(hours=4)) for name in columns]
+    short = [Freshness(name, dt.timedelta(hours=2), name=f"{name}_2") for name in columns]
+    orders = shop(*long, *short, partitions=None)
+    orders.columns = "day DATE, " + ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    now = dt.datetime.now(dt.UTC)
+    at, later = ((now + dt.timedelta(hours=n)).replace(tzinfo=None) for n in (-3, 1))
+    result = orders.write({D1: [(moment, f"{moment}+00", f"{moment}") for moment in (at, later)]})
+
+    said = {e.check_name: e for e in result.get_asset_check_evaluations()}
+    assert [said[rule.check].passed for rule in long] == [True, True, True]
+    for rule in short:
+        assert "3.0 hours before now; less than 2 hours expected" in said[rule.check].description
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize(("kind", "hours"), [("DATE", 24), ("TIMESTAMP", 6), ("TIMESTAMPTZ", 6)])
+@pytest.mark.parametrize("by", ["rules", "audit"])
+def test_what_tells_local_partitions_is_as_old_as_it_is_in_their_zone(shop, run, warehouse, zone, kind, hours, by):
+    days = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-03-31", timezone=zone)
+    at = dt.datetime(2026, 1, 1, 0 if kind == "DATE" else 18)
+    at = at.replace(tzinfo=zoneinfo.ZoneInfo(zone)) if kind == "TIMESTAMPTZ" else at
+    fresh = [Freshness("day", dt.timedelta(hours=n), name=f"in_{n}") for n in (hours, hours + 1)]
+    if by == "rules":
+        orders = shop(*fresh, partitions=days)
+        orders.columns, orders.load = f"day {kind}, id INT", lambda _: None
+        with warehouse.connect("test") as connection:
+            connection.execute(f"CREATE SCHEMA shop; CREATE TABLE shop.orders ({orders.columns})")
+            connection.execute("INSERT INTO shop.orders VALUES (?, 1)", [at])
+        result = orders.write({D1: []})
+    else:
+        audit = [
+            {"freshness": {"column": "day", "within_hours": n, "name": f"in_{n}", "severity": "warn"}}
+            for n in (hours, hours + 1)
+        ]
+        metadata = {"partition_expr": "day", AUDIT: audit}
+
+        @dg.asset(key=["shop", "orders"], partitions_def=days, metadata=metadata, io_manager_key="io")
+        def orders() -> pa.Table:
+            return pa.table({"day": pa.array([at.date() if kind == "DATE" else at]), "id": [1]})
+
+        defs = dg.Definitions([audited(orders)], resources={"io": TrustedIOManager(warehouse)})
+        result = run(defs, "shop/orders", day=D1)
+
+    said = {e.check_name: e.passed for e in result.get_asset_check_evaluations() if "in_" in e.check_name}
+    assert said == {f"in_{hours}": False, f"in_{hours + 1}": True}
+
+
 def test_too_little_history_holds_where_that_is_declared(shop):
     orders = shop(VolumeAnomaly(too_little="hold"))
     orders.write({D1: [(1, 1)]})
@@ -387,3 +481,34 @@ def test_checks_of_partitions_want_a_partition(shop):
     result = orders.check()
 
     assert any("Launch its checks for a partition" in str(event.event_specific_data) for event in result.all_events)
+
+
+def test_what_is_waived_of_a_week_is_waived_of_no_other_week(run, instance, warehouse):
+    """The load of a table without partitions has one version: only its days tell the findings of two weeks apart."""
+    with warehouse.connect("test") as connection:
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute(
+            "CREATE TABLE shop.orders AS SELECT DATE '2026-01-04' + n::INT AS day, -1 AS amount FROM range(14) AS t(n)"
+        )
+
+    @dg.asset(key=["shop", "orders"])
+    def orders() -> None: ...
+
+    table = TableRules("shop/orders", (Range("amount", min=0),), time_column="day")
+    weeks = dg.WeeklyPartitionsDefinition("2026-01-04", end_date="2026-01-18")
+    options = {"partitions_def": weeks, "deps": [ORDERS], "metadata": {SLICES: {"shop/orders": "day"}}}
+    dash = trusted_dashboard(DashboardContract("dash", "team:x", tables=(table,)), lambda *_: None, **options)
+    defs = trust(dg.Definitions([orders, dash]), warehouse=lambda: warehouse)
+    run(defs, "shop/orders")
+    gate = gates(defs)[dg.AssetKey("dash")]
+
+    def names():
+        verdicts = gate.judge(instance, ["2026-01-04", "2026-01-11"], dt.datetime.now(dt.UTC)).values()
+        return [[f.name for f in verdict.causes if f.outcome.holds] for verdict in verdicts]
+
+    first, second = (f"shop/orders@2026-01-{a}..2026-01-{b}:range_amount" for a, b in (("04", "10"), ("11", "17")))
+    assert names() == [[first], [second]]
+    (finding,) = gate.judge(instance, ["2026-01-04"], dt.datetime.now(dt.UTC))["2026-01-04"].causes
+    waive(instance, finding, "ann", "a test shop", dt.datetime.now(dt.UTC) + SOON)
+
+    assert names() == [[], [second]]

@@ -7,13 +7,17 @@ import json
 
 import dagster as dg
 import pytest
+import time_machine
 
 from dashboard_trust.cli.standings import describe, read_standings
 from dashboard_trust.contracts.model import DashboardContract
-from dashboard_trust.enforcement.automation import RANGE_END, RANGE_START, readiness_sensor
+from dashboard_trust.enforcement import late_partitions
+from dashboard_trust.enforcement.automation import RANGE_END, RANGE_START, inputs_ready, readiness_sensor
 from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted, trusted_dashboard
-from dashboard_trust.enforcement.time_columns import COMPARE_ALL_HOURS, EXTRACTED_AT, LATE_DAYS
+from dashboard_trust.enforcement.time_columns import COMPARE_ALL_HOURS, EXTRACTED_AT, LATE_DAYS, LOOKED_BACK
+from dashboard_trust.enforcement.watch import FULL_LOOK
+from dashboard_trust.enforcement.words import waive
 from dashboard_trust.errors import ContractError, InvalidInputError
 from dashboard_trust.evidence.names import CHANGED_DAYS, DAY_RECORD, DAYS, FINGERPRINT, SLICES, TIME_COLUMN
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
@@ -32,7 +36,7 @@ class Shop:
 
     def __init__(self, path, instance, run, declared=DECLARED) -> None:
         self.warehouse, self.instance, self._run = DuckDBWarehouse(path), instance, run
-        self.to_do, self.broken, self.loads = [], False, 0
+        self.to_do, self.broken, self.mart_broken, self.loads = [], False, False, 0
         self.sql("CREATE SCHEMA raw")
         self.sql("CREATE TABLE raw.payments (id INT, paid_at DATE, amount INT, _airbyte_extracted_at TIMESTAMPTZ)")
         self.to_do.append("SELECT n, DATE '2026-01-01' + CAST(n AS INT), 10, {now} FROM range(20) AS days(n)")
@@ -109,7 +113,9 @@ class Shop:
             metadata={SLICES: {RAW: "paid_at"}},
             backfill_policy=dg.BackfillPolicy.single_run(),
         )
-        def mart() -> None: ...
+        def mart() -> None:
+            if self.mart_broken:
+                raise ValueError("no such column")
 
         return mart
 
@@ -165,15 +171,42 @@ def sensor_of(shop, dashboard):
     defs = dg.Definitions.merge(shop.defs, dg.Definitions(sensors=[sensor]))
     cursor = None
 
-    def tick():
+    def tick(later=dt.timedelta()):
         nonlocal cursor
         judged.clear()
-        data = sensor.evaluate_tick(dg.build_sensor_context(shop.instance, cursor=cursor, definitions=defs))
+        with time_machine.travel(dt.datetime.now(dt.UTC) + later):
+            data = sensor.evaluate_tick(dg.build_sensor_context(shop.instance, cursor=cursor, definitions=defs))
         cursor = data.cursor
         ranges = [(r.tags.get(RANGE_START) or r.partition_key, r.tags.get(RANGE_END)) for r in data.run_requests]
         return {v.partition for v in judged}, {v.partition for v in judged if v.causes}, ranges
 
     return tick
+
+
+def condition_of(shop, asset):
+    """Evaluate an asset's automation condition; return the days asked for."""
+    key, cursor = dg.AssetKey(asset), None
+
+    def with_condition(spec):
+        return spec.replace_attributes(automation_condition=inputs_ready()) if spec.key == key else spec
+
+    defs = dg.Definitions([a.map_asset_specs(with_condition) for a in shop.defs.resolve_asset_graph().assets_defs])
+
+    def tick(later=dt.timedelta()):
+        nonlocal cursor
+        at = dt.datetime.now(dt.UTC) + later
+        found = dg.evaluate_automation_conditions(defs, shop.instance, cursor=cursor, evaluation_time=at)
+        cursor = found.cursor
+        return set(found.get_requested_partitions(key))
+
+    return tick
+
+
+def waive_all(shop, asset, day):
+    """Let a person live with everything that keeps an asset from being built for a day."""
+    holding = [finding for finding in shop.standing(asset, day).verdict.findings if finding.outcome.holds]
+    for finding in holding:
+        waive(shop.instance, finding, "kim", "a holiday", dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
 
 
 def test_a_published_day_that_is_long_past_is_judged_again_when_a_load_changes_it(shop):
@@ -197,6 +230,84 @@ def test_a_day_long_past_that_the_dashboard_reads_itself_is_published_again(shop
     shop.change("2026-01-05")
 
     assert tick()[1:] == (set(), [(LATE, None), ("2026-01-05", None)])
+
+
+def test_automation_asks_once_for_the_day_that_changed_late_and_for_no_other(shop):
+    shop.publish()
+    sensor, condition = sensor_of(shop, "direct"), condition_of(shop, "direct")
+    assert (sensor()[2], condition()) == ([], set())
+    shop.change(LATE)
+
+    assert (sensor()[2], condition()) == ([(LATE, None)], {LATE})
+    for later in (FULL_LOOK, 2 * FULL_LOOK, 3 * FULL_LOOK):
+        assert (sensor(later)[2], condition(later)) == ([], set())
+    assert shop.run("direct", day=LATE)
+    for later in (4 * FULL_LOOK, 5 * FULL_LOOK):
+        assert (sensor(later)[2], condition(later)) == ([], set())
+    shop.change(LATE, amount=12)
+    assert (sensor(6 * FULL_LOOK)[2], condition(6 * FULL_LOOK)) == ([(LATE, None)], {LATE})
+
+
+def test_where_more_days_changed_than_are_looked_at_together_each_has_its_turn(shop, monkeypatch):
+    monkeypatch.setattr(late_partitions, "MOST", 1)
+    shop.publish()
+    sensor = sensor_of(shop, "direct")
+    shop.change(LATE)
+    shop.change(OTHER)
+    (asked,) = sensor()[2]
+    assert asked in {(LATE, None), (OTHER, None)}
+    assert shop.run("direct", day=asked[0])
+
+    assert {asked, *sensor(FULL_LOOK)[2]} == {(LATE, None), (OTHER, None)}
+
+
+def test_automation_asks_for_the_model_and_then_for_the_dashboard_of_a_day_that_changed_late(shop):
+    shop.publish()
+    mart, dash = condition_of(shop, "mart"), condition_of(shop, "dash")
+    assert (mart(), dash()) == (set(), set())
+    shop.change(LATE)
+    assert (mart(), dash()) == ({LATE}, set())
+    assert shop.run("mart", day=LATE)
+    assert (mart(), dash()) == (set(), {LATE})
+    assert shop.run("dash", day=LATE)
+
+    assert (mart(FULL_LOOK), dash(FULL_LOOK)) == (set(), set())
+
+
+def test_a_run_that_fails_is_not_asked_for_again_until_the_day_changes_again(shop):
+    shop.publish()
+    mart = condition_of(shop, "mart")
+    mart()
+    shop.change(LATE)
+    assert mart() == {LATE}
+    shop.mart_broken = True
+    assert not shop.run("mart", day=LATE)
+
+    assert [mart(later) for later in (FULL_LOOK, 2 * FULL_LOOK)] == [set(), set()]
+
+
+def test_a_day_that_was_empty_and_published_all_the_same_is_looked_at_again_when_its_rows_come(shop):
+    shop.to_do.append(f"DELETE FROM raw.payments WHERE paid_at = '{LATE}'")
+    shop.load()
+    for asset in ("direct", "mart", "dash"):
+        waive_all(shop, asset, LATE)
+        assert shop.run(asset, day=LATE)
+    shop.load(f"SELECT 2, DATE '{LATE}', 10, {{now}}")
+
+    said = shop.said()
+    assert (said[LATE_DAYS], list(said[CHANGED_DAYS])) == (f"new: {LATE}", [LATE])
+    assert [f.asset for f in shop.findings(LATE)] == ["mart"]
+    assert "late (seen 20" in shop.findings(LATE)[0].reason
+    assert LATE in sensor_of(shop, "dash")()[1]
+    assert (LATE, None) in sensor_of(shop, "direct")()[2]
+
+
+def test_days_that_continue_a_table_are_no_news_though_a_row_is_of_a_mistyped_year(shop):
+    shop.load("SELECT 99, DATE '9202-01-01', 1, {now}")
+    said = shop.load("SELECT 20 + n, DATE '2026-01-21' + CAST(n AS INT), 1, {now} FROM range(3) AS days(n)")
+
+    assert said[LATE_DAYS] == "new: 2026-01-21, 2026-01-22, 2026-01-23"
+    assert said[CHANGED_DAYS] == {}
 
 
 def test_a_day_long_past_that_was_never_published_is_left_alone(shop):
@@ -255,13 +366,48 @@ def test_a_load_that_could_not_be_counted_fails(shop):
     shop.load("ALTER TABLE raw.payments RENAME paid_at TO payed_at", ok=False)
 
 
-def test_a_load_reported_by_hand_has_no_record_and_everything_is_counted_after_it(shop):
-    shop.load()
-    shop.sql("UPDATE raw.payments SET amount = 99 WHERE id = 1")
-    shop.instance.report_runless_asset_event(dg.AssetMaterialization(["raw", "payments"]))
+def report(shop, times=1, **said):
+    """Report a load by hand, as an observer does, or another writer."""
+    for _ in range(times):
+        shop.instance.report_runless_asset_event(dg.AssetMaterialization(["raw", "payments"], **said))
 
-    assert LATE_DAYS not in shop.load()
+
+def test_after_a_load_reported_by_hand_everything_is_counted_and_compared_with_the_load_before(shop):
+    shop.load()
+    before = list(shop.change(LATE)[CHANGED_DAYS].items())
+    # Another writer need not say when it extracted a row.
+    shop.sql("UPDATE raw.payments SET amount = 99 WHERE id = 1")
+    report(shop, 2)
+
+    said = shop.load()
+    assert said[LATE_DAYS].startswith("changed: 2026-01-02 (beside the load of 20")
+    assert said[LATE_DAYS].endswith(" UTC: 2 since say nothing of their days)")
+    assert list(said[CHANGED_DAYS]) == ["2026-01-02", LATE]
+    assert before[0] in said[CHANGED_DAYS].items()
     shop.check()
+
+
+def test_it_is_said_where_too_many_loads_in_between_say_nothing(shop):
+    shop.load()
+    report(shop, LOOKED_BACK)
+    assert shop.load()[LATE_DAYS].startswith("none (beside the load of 20")
+    report(shop, LOOKED_BACK + 1)
+
+    assert (
+        shop.load()[LATE_DAYS]
+        == f"not compared, since none of the last {LOOKED_BACK + 1} loads says what its days held"
+    )
+    shop.check()
+
+
+def test_a_day_that_changed_behind_a_load_that_says_nothing_is_found_outdated(shop):
+    shop.publish()
+    shop.to_do.append(f"UPDATE raw.payments SET amount = 12, _airbyte_extracted_at = {{now}} WHERE paid_at = '{LATE}'")
+    report(shop)
+    shop.load()
+
+    assert [f.asset for f in shop.findings(LATE)] == ["mart"]
+    assert sensor_of(shop, "dash")()[1] == {LATE}
 
 
 @pytest.mark.parametrize(("hours", "is_looked_at"), [(24, False), (0, True)], ids=["not yet", "always"])

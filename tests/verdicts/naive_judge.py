@@ -222,8 +222,9 @@ def examine(requirement, promise, evidence):
     """Return what is not as promised of one asset's partition."""
     load = evidence.materializations.get((requirement.asset, requirement.partition))
     partition = requirement.partition
-    if partition is None and len(requirement.days) == 1:
-        partition = requirement.days[0]
+    if partition is None and requirement.days:
+        first, last = min(requirement.days), max(requirement.days)
+        partition = first if first == last else f"{first}..{last}"
     return [
         Told(
             asset=requirement.asset,

@@ -39,7 +39,9 @@ def holding(verdict):
 
 def label(requirement):
     """What findings call the partition of a requirement."""
-    return requirement.partition or (requirement.days[0] if len(requirement.days) == 1 else None)
+    days = sorted(set(requirement.days))
+    span = days[0] if len(days) == 1 else f"{days[0]}..{days[-1]}" if days else None
+    return requirement.partition or span
 
 
 def is_waived(verdict, requirement, check=None):

@@ -67,7 +67,8 @@ class DataContract:
     def table_rules(self, name: str, asset: str, table: str = "") -> TableRules:
         """Return the rules of a table (see `find`) as those of an asset.
 
-        Other tables are looked for in the same database schema, if the contract does not say another.
+        Other tables are looked for in the same database schema, if the contract does not say another: where the
+        asset's metadata says it, and not its key, pass ``table``.
 
         Raises:
             ContractError: The contract promises nothing of it that can be checked.
@@ -78,7 +79,7 @@ class DataContract:
             raise ContractError(f"{self.source}: nothing that it promises of {name!r} can be checked.")
         owners = dict.fromkeys(FAILURE_CLASSES, self.owner) if self.owner else {}
         found = TableRules(asset, rules, table, owners=owners, unchecked=self.unchecked[name])
-        schema = table.rpartition(".")[0] if table else ".".join(f'"{part}"' for part in asset.split("/")[-2:-1])
+        schema = found.name.rpartition("." if table else '."')[0]
         return replace(found, rules=tuple(_placed(rule, schema) for rule in rules))
 
 
