@@ -224,10 +224,14 @@ def _examine_check(
     # A check that raised names no load: it never got to one.
     if result.status == "errored" and (looked or same_run or result.at >= newest.at):
         return Outcome.ERRORED, result.reason or "raised an error", result.at
-    unseen = _ended(result, requirement, contract, evidence) if looked else "looked at another load than the newest one"
-    if unseen:
-        return Outcome.NOT_RUN, unseen, result.at
-    return _examine_result(result, requirement.days)
+    if not looked:
+        return Outcome.NOT_RUN, "looked at another load than the newest one", result.at
+    outcome, reason, at = _examine_result(result, requirement.days)
+    ended = _ended(result, requirement, contract, evidence)
+    # Good news ends; what was wrong is wrong until somebody looks again.
+    if ended and outcome in (Outcome.PASSED, Outcome.WARNED):
+        return Outcome.NOT_RUN, ended, result.at
+    return outcome, reason, at
 
 
 def _ended(result: CheckResult, requirement: Requirement, contract: DashboardContract, evidence: Evidence) -> str:

@@ -358,8 +358,13 @@ def examine_check(requirement, check, load, contract, evidence):
         return ("errored", [result.reason or "raised an error"], None) if counts else ("not_run", [], None)
     if not of_this_version:
         return "not_run", [], None
-    if result.until is not None and present_of(requirement, contract, evidence) >= result.until:
-        return "not_run", [], None
+    is_over = result.until is not None and present_of(requirement, contract, evidence) >= result.until
+    answer = read_answer(result, requirement)
+    return ("not_run", [], None) if is_over and answer[0] in ("passed", "warned") else answer
+
+
+def read_answer(result, requirement):
+    """Return what a result of this version says of the days it is asked for."""
     bad = "warned" if result.warns else "failed"
     if result.days is None or not requirement.days:
         return ("passed", [], None) if result.status == "passed" else (bad, [result.reason or "failed"], None)

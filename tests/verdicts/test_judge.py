@@ -109,6 +109,12 @@ def test_a_word_holds_until_its_end_and_no_longer(left, found, warns):
     assert verdict.holds == bool(found)
 
 
+def test_what_was_wrong_is_wrong_until_somebody_looks_again():
+    word = replace(MART_CHECK, status="failed", until=EARLY - dt.timedelta(seconds=1))
+
+    assert [f.outcome for f in judge(promise(), good(word)).findings] == [Outcome.FAILED]
+
+
 def test_of_an_old_day_a_word_holds_as_it_did_when_the_day_was_the_newest():
     """The day is over on the 2nd at 0:00 and was the newest until the 3rd at 8:00, when the next one was promised."""
     later = EARLY + dt.timedelta(days=90)

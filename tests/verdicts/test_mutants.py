@@ -91,7 +91,7 @@ BY_HAND = (
     (
         judge,
         "whichever load the check looked at",
-        ('if looked else "looked at another load than the newest one"', 'if looked else ""'),
+        ("if not looked:", "if False:"),
     ),
     (
         judge,
