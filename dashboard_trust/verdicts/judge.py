@@ -224,14 +224,12 @@ def _examine_check(
     # A check that raised names no load: it never got to one.
     if result.status == "errored" and (looked or same_run or result.at >= newest.at):
         return Outcome.ERRORED, result.reason or "raised an error", result.at
-    if not looked:
-        return Outcome.NOT_RUN, "looked at another load than the newest one", result.at
-    outcome, reason, at = _examine_result(result, requirement.days)
-    ended = _ended(result, requirement, contract, evidence)
+    answer = _examine_result(result, requirement.days)
+    unseen = "" if looked else "looked at another load than the newest one"
     # Good news ends; what was wrong is wrong until somebody looks again.
-    if ended and outcome in (Outcome.PASSED, Outcome.WARNED):
-        return Outcome.NOT_RUN, ended, result.at
-    return outcome, reason, at
+    if answer[0] in (Outcome.PASSED, Outcome.WARNED):
+        unseen = unseen or _ended(result, requirement, contract, evidence)
+    return (Outcome.NOT_RUN, unseen, result.at) if unseen else answer
 
 
 def _ended(result: CheckResult, requirement: Requirement, contract: DashboardContract, evidence: Evidence) -> str:

@@ -91,7 +91,7 @@ BY_HAND = (
     (
         judge,
         "whichever load the check looked at",
-        ("if not looked:", "if False:"),
+        ('"" if looked else "looked at', '"" if True else "looked at'),
     ),
     (
         judge,
