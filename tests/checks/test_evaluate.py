@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from rule_engines import ERRORED, summary, written
-from sqlglot import parse_one
+from sqlglot import exp, parse_one
 
 from dashboard_trust.checks.evaluate import check_table
 from dashboard_trust.checks.frames import check_frame
@@ -734,6 +734,79 @@ def test_keys_of_which_one_is_text_are_compared_as_text(session):
     found = summary(look(session, {**orders(row(1), row(2)), "shop.others": others}, *asked))
 
     assert [parts[""][1] for parts in found.values()] == [2, 1, 2]
+
+
+LARGEST = 2**53 - 1
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "orphans", "differ"),
+    [
+        ([1, 2, LARGEST], [1.0, 2.0, float(LARGEST)], 0, 0),  # ids that pandas made floats
+        ([-1, 0], [-1.0, -0.0], 0, 0),
+        ([LARGEST + 2], [float(LARGEST + 1)], 1, 2),
+        ([LARGEST + 1], [float(LARGEST + 1)], 1, 2),  # more than one number may have become this float
+        ([2**63 - 1], [float(2**63)], 1, 2),
+        ([1], [1.5], 1, 2),
+        ([None], [1.5], 0, 2),
+        ([None], [math.inf], 0, 2),
+        ([None], [math.nan], 0, 0),
+        ([None], [None], 0, 0),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_whole_numbers_and_floats_are_compared_exactly(engines, here, there, orphans, differ, turned):
+    numbers, floats = pa.table({"id": pa.array(here, pa.int64())}), pa.table({"id": pa.array(there, pa.float64())})
+    tables = (floats, numbers) if turned else (numbers, floats)
+    asked = (r.References(("id",), "shop.others", name="known"), t.Reconciliation("shop.others", ("id",), name="same"))
+
+    found = engines.look(dict(zip(("shop.orders", "shop.others"), tables, strict=True)), rules(*asked), Whole())
+
+    lost = sum(value is not None and not math.isnan(value) for value in there) if differ else 0
+    for report in found.values():
+        assert summary(report)["same"][""] == (differ == 0, differ)
+        assert summary(report)["known"][""][1] == (lost if turned else orphans)
+
+
+def test_keys_of_which_a_part_is_a_float_are_compared_exactly(session):
+    here = pa.table({"a": ["x", "x"], "b": [1, 2**53 + 1]})
+    there = pa.table({"a": ["x", "x"], "b": [1.0, 2.0**53]})
+    asked = (r.References(("a", "b"), "shop.others"), t.Reconciliation("shop.others", ("a", "b"), name="same"))
+
+    found = summary(look(session, {"shop.orders": here, "shop.others": there}, *asked))
+
+    assert [parts[""][1] for parts in found.values()] == [2, 1, 2]
+
+
+def test_a_column_with_a_type_of_names_is_looked_at_as_text(session):
+    execute = lambda sql: session.query(parse_one(sql, dialect=session.dialect))  # noqa: E731
+    execute("CREATE SCHEMA IF NOT EXISTS shop")
+    session.query(exp.Command(this="CREATE", expression="TYPE shop.status AS ENUM ('paid', 'failed', ' ')"))
+    execute("CREATE TABLE shop.orders (status shop.status, id UUID)")
+    execute("INSERT INTO shop.orders VALUES ('paid', '6f9619ff-8b86-d011-b42d-00cf4fc964ff'), ('failed', NULL)")
+    execute("INSERT INTO shop.orders VALUES (' ', '6f9619ff-8b86-d011-b42d-00cf4fc964ff'), (NULL, NULL)")
+    asked = (
+        r.AcceptedValues("status", ("paid", "no name of it")),
+        r.Pattern("status", "^(paid| )$"),
+        r.Length("status", max=4),
+        r.NotNull("status", blank=True),
+        r.Pattern("id", "^[0-9a-f-]+$"),
+        r.Length("id", max=35),
+    )
+    try:
+        found = summary(check_table(session, rules(*asked), None, Known(NOW)))
+    finally:
+        execute("DROP TABLE shop.orders")
+        session.query(exp.Command(this="DROP", expression="TYPE shop.status"))
+
+    assert [found[rule.check] for rule in asked] == [
+        {"": (False, 2)},
+        {"": (False, 1)},
+        {"": (False, 1)},
+        {"": (False, 2)},
+        {"": (True, 0)},
+        {"": (False, 2)},
+    ]
 
 
 def test_keys_that_may_differ_need_a_key():
