@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation, localcontext
 from typing import Literal
 
@@ -16,8 +16,7 @@ from dashboard_trust.warehouses.column_types import WHOLE_NUMBERS, Kind, is_own_
 from dashboard_trust.warehouses.session import Session, column
 
 DECIMAL = re.compile(r"(?:decimal|numeric|number)\((\d+), ?(\d+)\)")
-ALIKE: Collection[Set[Kind]] = ({"date", "timestamp", "timestamptz"},)
-MIXED: Set[Kind] = {"number", "float"}
+MIXED, TIMES = {"number", "float"}, {"date", "timestamp", "timestamptz"}
 EXACT = 2**53
 """The first whole number that a float may stand for though another one was meant."""
 LARGEST = 324
@@ -59,7 +58,7 @@ class Table:
         return column(name)
 
     def text(self, name: str) -> exp.Expr | None:
-        """Return a column's value as text; None where that is not what it holds. Some texts (enums) have their own type."""
+        """Return a column's value as text; None where it holds none. Of enums and UUIDs that is a cast."""
         kind, engine_type = self.kind(name), self.types[name]
         if kind == "other" and is_own_type(engine_type, self.session.dialect):
             return exp.cast(column(name), "TEXT")
@@ -165,9 +164,8 @@ def as_common(value: exp.Expr, common: Common, kind: Kind) -> exp.Expr:
         return exp.cast(value, "TEXT")
     if common == "number" and kind == "float":
         # Engines compare numbers with floats as floats, to which whole numbers beyond these are the same.
-        whole = exp.and_(
-            exp.Abs(this=value) < EXACT, exp.EQ(this=value.copy(), expression=exp.Floor(this=value.copy()))
-        )
+        is_whole = exp.EQ(this=value.copy(), expression=exp.Floor(this=value.copy()))
+        whole = exp.and_(exp.Abs(this=value) < EXACT, is_whole)
         return exp.Case(ifs=[exp.If(this=whole, true=exp.cast(value.copy(), "BIGINT"))])
     return value
 
@@ -176,7 +174,7 @@ def _common(table: Table, name: str, other: Table, there: str) -> Common:
     kinds = {table.kind(name), other.kind(there)}
     if kinds == MIXED:
         return "number"
-    if any(kinds <= alike for alike in ALIKE) or (len(kinds) == 1 and "other" not in kinds):
+    if kinds <= TIMES or (len(kinds) == 1 and "other" not in kinds):
         return ""
     if "text" in kinds and not kinds & {"float", "other"}:
         return "text"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import math
 from decimal import Decimal
@@ -23,9 +24,10 @@ from dashboard_trust.contracts import table_rules as t
 from dashboard_trust.contracts.rules import CHECK_NAME
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
 from dashboard_trust.errors import ContractError, WarehouseError
+from dashboard_trust.warehouses.duckdb import DuckDBSession
 from dashboard_trust.warehouses.fingerprints import fingerprint
 from dashboard_trust.warehouses.parts import fingerprint_by_day
-from dashboard_trust.warehouses.postgres import PostgresWarehouse
+from dashboard_trust.warehouses.postgres import PostgresSession, PostgresWarehouse
 from dashboard_trust.warehouses.session import column
 
 NOW = dt.datetime(2024, 3, 10, 12, tzinfo=dt.UTC)
@@ -324,6 +326,89 @@ def test_a_division_by_zero_never_passes(session):
     rule = condition("1 / (id - 1) < 1000")
 
     assert not outcome_of(look(session, orders(row(1), row(2)), rule, r.NotNull("id")), rule).passed
+
+
+EVERYTHING = (r.Unique(("id",)), query("SELECT COUNT(*) FROM {table}"), r.References(("id",), "shop.orders"))
+
+
+def test_every_rule_is_of_the_rows_that_were_scanned_whoever_writes_meanwhile(postgres_session, postgres_uri):
+    """On an engine with snapshots: what is refused meanwhile, too, spoils nothing else of it."""
+
+    class Raced(PostgresSession):
+        def query(self, statement):
+            found = super().query(statement)
+            if "HASH_RECORD" in statement.sql():
+                with PostgresWarehouse(postgres_uri).session("elsewhere") as other:
+                    other.query(parse_one("INSERT INTO shop.orders (id) VALUES (1), (1)"))
+            return found
+
+    count = query("SELECT COUNT(*) FROM {table}", name="n")
+    asked = (query("SELECT COUNT(*) FROM shop.no_such"), *EVERYTHING[:1], count)
+        query("SELECT COUNT(*) FROM shop.no_such"),
+        *EVERYTHING[:1],
+        query("SELECT COUNT(*) FROM {table}", name="n"),
+    )
+    with written(postgres_session, orders(row(1), row(2))):
+        raced = Raced(postgres_session.connection, postgres_session.warehouse, postgres_session.pid)
+        report = check_table(raced, rules(*asked), Whole(), Known(NOW))
+        now = fingerprint(postgres_session, "shop.orders")
+
+    assert (report.whole.rows, now.rows > 2) == (2, True)
+    assert [bool(outcome.error) for outcome in report.outcomes] == [False, True, False, False]
+    assert outcome_of(report, asked[1]).passed
+    assert outcome_of(report, asked[2]).parts[""].measured == 2
+
+
+def test_within_a_snapshot_nothing_can_be_written_and_after_it_everything(postgres_session):
+    insert = parse_one("INSERT INTO shop.orders (id) VALUES (7)")
+    with written(postgres_session, orders(row(1))):
+        with postgres_session.snapshot() as snapshot:
+            with pytest.raises(WarehouseError, match="read-only"):
+                snapshot.query(insert)
+            assert snapshot.query(parse_one("SELECT COUNT(*) FROM shop.orders")) == [(1,)]
+        postgres_session.query(insert)
+
+        assert fingerprint(postgres_session, "shop.orders").rows == 2
+
+
+@pytest.mark.parametrize("scope", [Whole(), Days("at")])
+@pytest.mark.parametrize("dates", [[None, None], ["before", "before"], ["before", "after"]])
+def test_without_snapshots_a_look_at_rows_that_change_meanwhile_is_none(duckdb_session, dates, scope):
+    """Neither is one during which the engine's own word of when they changed moves."""
+    words, writes = iter(dates), []
+
+    class Unstable(DuckDBSession):
+        def snapshot(self):
+            return contextlib.nullcontext()
+
+        def changed_at(self, table):
+            return next(words)
+
+        def query(self, statement):
+            found = super().query(statement)
+            if not writes and "HASH" in statement.sql():
+                writes.append(self.connection.execute("INSERT INTO shop.orders BY NAME SELECT 9 AS id"))
+            return found
+
+    with written(duckdb_session, orders(row(1), row(2))):
+        report = check_table(Unstable(duckdb_session.connection), rules(*EVERYTHING), scope, Known(NOW))
+
+    moved = dates != ["before", "before"]
+    assert {outcome.rule.check: "changed while" in outcome.error for outcome in report.outcomes} == {
+        rule.check: moved for rule in (t.RowCount(), *EVERYTHING)
+    }
+    assert report.accepted == {} or not moved
+
+
+def test_without_snapshots_a_look_at_rows_that_stay_is_one(duckdb_session):
+    class Unstable(DuckDBSession):
+        def snapshot(self):
+            return contextlib.nullcontext()
+
+    with written(duckdb_session, orders(row(1), row(2))):
+        report = check_table(Unstable(duckdb_session.connection), rules(*EVERYTHING), Days("at"), Known(NOW))
+
+    assert all(outcome.passed for outcome in report.outcomes)
 
 
 def test_a_refusal_is_raised_where_it_ends_a_transaction(session):
