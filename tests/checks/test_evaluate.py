@@ -344,10 +344,6 @@ def test_every_rule_is_of_the_rows_that_were_scanned_whoever_writes_meanwhile(po
 
     count = query("SELECT COUNT(*) FROM {table}", name="n")
     asked = (query("SELECT COUNT(*) FROM shop.no_such"), *EVERYTHING[:1], count)
-        query("SELECT COUNT(*) FROM shop.no_such"),
-        *EVERYTHING[:1],
-        query("SELECT COUNT(*) FROM {table}", name="n"),
-    )
     with written(postgres_session, orders(row(1), row(2))):
         raced = Raced(postgres_session.connection, postgres_session.warehouse, postgres_session.pid)
         report = check_table(raced, rules(*asked), Whole(), Known(NOW))
