@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 
-from dashboard_trust.checks.texts import is_read_as, matches, trimmed
+from dashboard_trust.checks.texts import is_read_as, trimmed
 from dashboard_trust.checks.values import RuleError, Table
 from dashboard_trust.contracts.patterns import portable
 from dashboard_trust.contracts.row_rules import AcceptedValues, Condition, Fits, Length, NotNull, Pattern, Range
@@ -16,6 +16,7 @@ from dashboard_trust.contracts.rules import RowRule, Rule
 from dashboard_trust.contracts.table_rules import Query
 from dashboard_trust.errors import ContractError
 from dashboard_trust.warehouses.session import quote_columns
+from dashboard_trust.warehouses.texts import matches
 
 DIALECTS = ("duckdb", "postgres", "snowflake")
 WRITES = (exp.DML, exp.DDL, exp.Drop, exp.Command, exp.Into)

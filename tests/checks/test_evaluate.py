@@ -458,6 +458,17 @@ def test_rows_of_no_day_are_of_no_day(session):
     assert report.accepted == {}
 
 
+def test_versions_and_checks_tell_the_same_days_of_text(session):
+    texts = ["2026-01-05 10:00", "2026-1-6 10:00", "20260107", "2026-01-09 10:00:00+05:30:15", "2026-02-30", None]
+    data = {"shop.orders": pa.table({"at": texts})}
+    with written(session, data):
+        prints = fingerprint_by_day(session, "shop.orders", "at")
+        report = check_table(session, rules(), Days("at"), Known(NOW))
+
+    assert {day: found.rows for day, found in prints.items()} == report.rows == {"2026-01-05": 1, "": 5}
+    assert prints == report.fingerprints
+
+
 def test_by_day_a_key_is_unique_in_the_table_or_within_its_day(session):
     whole, within = r.Unique(("id",)), r.Unique(("id",), within_day=True, name="within")
     data = orders(row(1, at=moment(1)), row(1, at=moment(2)), row(2, at=moment(2)), row(2, at=moment(2, 5)))
