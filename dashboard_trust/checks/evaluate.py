@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -63,9 +64,11 @@ def check_table(
         An outcome for each rule, in their order. One that cannot be looked at is errored and stops no other.
     """
     scope = scope or (Days(rules.time_column) if rules.time_column else Whole())
-    look = _Look(session, rules, scope, known or Known())
-    look.stop_at_refusal = stop_at_refusal
-    return look.report()
+    # A transaction that is open has its own state already.
+    with nullcontext(session) if stop_at_refusal else session.snapshot() as of_one_state:
+        look = _Look(of_one_state or session, rules, scope, known or Known())
+        look.stop_at_refusal, look.may_move = stop_at_refusal, of_one_state is None
+        return look.report()
 
 
 class _Look:
@@ -80,7 +83,7 @@ class _Look:
         self.fingerprints: dict[str, Fingerprint] = {}
         self.whole: Fingerprint | None = None
         self.accepted: dict[str, int] = {}
-        self.stop_at_refusal = False
+        self.stop_at_refusal = self.may_move = False
 
     def report(self) -> TableReport:
         types = self.session.columns(self.rules.name)
@@ -89,6 +92,7 @@ class _Look:
         else:
             self.table = Table(self.session, self.rules.name, types, self.rules.title)
             self._look_at_columns()
+            changed_at = self.session.changed_at(self.rules.name) if self.may_move else None
             try:
                 self.grouping = self.scope.grouping(self.session, self.rules.name, types)
                 self._scan(read_shape(self.session, self.rules.name))
@@ -96,8 +100,12 @@ class _Look:
                 self._raise_refusal(error)
                 self._fail([rule for rule in self.rules.all_rules if not isinstance(rule, Columns)], str(error))
             else:
+                scanned = self.session.queries
                 self._query()
-                self._judge_volumes()
+                if self.may_move and self.session.queries > scanned and self._has_moved(changed_at):
+                    self._fail(self.rules.all_rules, f"{self.rules.title} changed while it was looked at: run it again")
+                else:
+                    self._judge_volumes()
         outcomes = [self._outcome(rule) for rule in self.rules.all_rules]
         return TableReport(outcomes, self.fingerprints, self.accepted, self.session.queries, self.whole)
 
@@ -213,6 +221,16 @@ class _Look:
             asked = self._attempt(rule, partial(self._ask, rule))
             if asked is not None:
                 self.found[rule.check] = asked
+
+    def _has_moved(self, changed_at: str | None) -> bool:
+        """Return whether the rows are others than those that were scanned, where the engine has no snapshots."""
+        if changed_at is not None:
+            return bool(self.session.changed_at(self.rules.name) != changed_at)
+        shape = read_shape(self.session, self.rules.name)
+        found = self._count(shape, {})
+        return any(
+            shape.fingerprint(*found.get(part, (0, None))[:2]) != before for part, before in self.fingerprints.items()
+        ) or not set(found) <= set(self.fingerprints)
 
     def _compare(self, rule: Reconciliation) -> dict[str, PartOutcome]:
         if not rule.warehouse:

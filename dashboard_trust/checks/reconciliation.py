@@ -13,7 +13,7 @@ from dashboard_trust.checks.outcomes import PartOutcome
 from dashboard_trust.checks.row_counts import parse_condition
 from dashboard_trust.checks.scopes import Days, Scope
 from dashboard_trust.checks.texts import is_read_as, trimmed
-from dashboard_trust.checks.values import RuleError, Table, compared_by_text
+from dashboard_trust.checks.values import Common, RuleError, Table, as_common, compared_as
 from dashboard_trust.contracts.table_rules import Reconciliation
 from dashboard_trust.warehouses.parts import WHOLE, Grouping, count_groups, grouped_rows
 from dashboard_trust.warehouses.session import column, either
@@ -53,10 +53,12 @@ def compare(
     other_grouping = scope.grouping(table.session, rule.table, others, rule.other_time_column)
     here = side(table, grouping, rule.key, rule.amount, rule.where)
     there = side(other, other_grouping, rule.other_key or rule.key, rule.other_amount or rule.amount, rule.other_where)
-    texts = compared_by_text(table, rule.key, other, rule.other_key or rule.key)
-    here, there = _by_text(here, texts), _by_text(there, texts)
-    both = exp.union(_placed(here, HERE, THERE, rule), _placed(there, THERE, HERE, rule), distinct=False)
-    keys = [column(f"key_{n}") for n in range(len(rule.key))]
+    other_key = rule.other_key or rule.key
+    common = compared_as(table, rule.key, other, other_key)
+    here, there = _alike(here, common, table, rule.key), _alike(there, common, other, other_key)
+    names = [*(f"key_{n}" for n in range(len(common))), *(f"lost_{n}" for n in _with_losses(common))]
+    both = exp.union(_placed(here, HERE, THERE, names), _placed(there, THERE, HERE, names), distinct=False)
+    keys = [column(name) for name in names]
     sums = [exp.Sum(this=column(name)).as_(name) for name in (*HERE, *THERE)]
     by_key = exp.select(column(PART), *sums).from_(both.subquery("sides")).group_by(column(PART), *keys)
     totals = [exp.Sum(this=column(name)) for name in (*HERE, *THERE)]
@@ -138,7 +140,7 @@ def amount_of(table: Table, name: str) -> exp.Expr:
     return table.value(name)
 
 
-def _placed(rows: exp.Select, own: Sequence[str], others: Sequence[str], rule: Reconciliation) -> exp.Select:
+def _placed(rows: exp.Select, own: Sequence[str], others: Sequence[str], keys: Sequence[str]) -> exp.Select:
     """Return rows with their counts on their own side, and nothing on the other."""
     amount = column("amount")
     there = exp.Case(ifs=[exp.If(this=amount.copy().is_(exp.null()), true=exp.convert(0))], default=exp.convert(1))
@@ -148,8 +150,7 @@ def _placed(rows: exp.Select, own: Sequence[str], others: Sequence[str], rule: R
         zip(others, (exp.convert(0), exp.convert(0), nothing), strict=True)
     )
     named = [values[name].as_(name, quoted=True) for name in (*HERE, *THERE)]
-    keys = [column(f"key_{n}") for n in range(len(rule.key))]
-    return exp.select(column(PART), *keys, *named).from_(rows.subquery("side"))
+    return exp.select(column(PART), *map(column, keys), *named).from_(rows.subquery("side"))
 
 
 def _differences(rule: Reconciliation) -> list[exp.Expr]:
@@ -158,14 +159,24 @@ def _differences(rule: Reconciliation) -> list[exp.Expr]:
     return [rows, amounts, apart > exp.Literal.number(f"{rule.tolerance:f}")] if rule.amount else [rows]
 
 
-def _by_text(rows: exp.Select, texts: Sequence[bool]) -> exp.Select:
-    if not any(texts):
+def _with_losses(common: Sequence[Common]) -> list[int]:
+    return [n for n, what in enumerate(common) if what == "number"]
+
+
+def _alike(rows: exp.Select, common: Sequence[Common], table: Table, key: Sequence[str]) -> exp.Select:
+    """Return rows with keys as they are compared, and what that loses of one: else it would be a missing key."""
+    if not any(common):
         return rows
-    keys = [column(f"key_{n}") for n in range(len(texts))]
-    as_text = [
-        exp.cast(key, "TEXT").as_(key.name, quoted=True) if text else key for key, text in zip(keys, texts, strict=True)
-    ]
-    return exp.select(column(PART), *as_text, column("amount")).from_(rows.subquery("typed"))
+    keys = [as_common(column(f"key_{n}"), common[n], table.kind(name)) for n, name in enumerate(key)]
+    losses = {
+        f"lost_{n}": exp.Case(
+            ifs=[exp.If(this=keys[n].copy().is_(exp.null()), true=exp.cast(column(f"key_{n}"), "TEXT"))]
+        )
+        for n in _with_losses(common)
+    }
+    named = [each.as_(f"key_{n}", quoted=True) for n, each in enumerate(keys)]
+    lost = [each.as_(name, quoted=True) for name, each in losses.items()]
+    return exp.select(column(PART), *named, *lost, column("amount")).from_(rows.subquery("typed"))
 
 
 def _difference(values: Sequence[Any]) -> Difference:

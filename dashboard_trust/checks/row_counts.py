@@ -8,14 +8,15 @@ from typing import Any
 from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 
-from dashboard_trust.checks.texts import is_read_as, matches, trimmed
+from dashboard_trust.checks.texts import is_read_as, trimmed
 from dashboard_trust.checks.values import RuleError, Table
 from dashboard_trust.contracts.patterns import portable
 from dashboard_trust.contracts.row_rules import AcceptedValues, Condition, Fits, Length, NotNull, Pattern, Range
 from dashboard_trust.contracts.rules import RowRule, Rule
 from dashboard_trust.contracts.table_rules import Query
 from dashboard_trust.errors import ContractError
-from dashboard_trust.warehouses.session import column, quote_columns
+from dashboard_trust.warehouses.session import quote_columns
+from dashboard_trust.warehouses.texts import matches
 
 DIALECTS = ("duckdb", "postgres", "snowflake")
 WRITES = (exp.DML, exp.DDL, exp.Drop, exp.Command, exp.Into)
@@ -79,7 +80,7 @@ def _is_sql(text: str, dialect: str) -> bool:
 
 def _missing(rule: NotNull, table: Table) -> exp.Expr:
     missing = table.is_missing(rule.column) if table.kind(rule.column) else exp.false()
-    if rule.blank and table.kind(rule.column) == "text":
+    if rule.blank and table.text(rule.column) is not None:
         return exp.or_(missing, trimmed(rule.column, BLANKS).eq(exp.convert("")))
     return missing
 
@@ -127,9 +128,10 @@ def _satisfied(rule: Condition, table: Table) -> exp.Expr:
 
 
 def _text(name: str, table: Table, what: str) -> exp.Expr:
-    if table.kind(name) != "text":
+    text = table.text(name)
+    if text is None:
         raise RuleError(f"{name!r} is {table.types[name]}, and {what} is asked of text")
-    return column(name)
+    return text
 
 
 BAD: Mapping[type[RowRule], Callable[[Any, Table], exp.Expr]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from dashboard_trust.checks.values import RuleError, Table, compared_by_text
+from dashboard_trust.checks.values import RuleError, Table, as_common, compared_as
 from dashboard_trust.contracts.row_rules import Monotonic, References, Unique
 from dashboard_trust.contracts.rules import RowRule
 from dashboard_trust.warehouses.parts import VALUE, Grouping, count_groups, grouped_rows
@@ -134,18 +134,17 @@ def _looked_up(rule: References, table: Table, rows: exp.Expr) -> tuple[exp.Sele
     if others is None:
         raise RuleError(f"there is no table {rule.table} to look keys up in")
     other_key = rule.other_key or rule.key
-    texts = compared_by_text(table, rule.key, Table(table.session, rule.table, others), other_key)
-    keys = [_key(column(name), texts[n]).as_(f"{KEYS}{n}", quoted=True) for n, name in enumerate(other_key)]
+    other = Table(table.session, rule.table, others)
+    common = compared_as(table, rule.key, other, other_key)
+    theirs = [as_common(column(name), common[n], other.kind(name)) for n, name in enumerate(other_key)]
+    keys = [key.as_(f"{KEYS}{n}", quoted=True) for n, key in enumerate(theirs)]
     known = exp.select(*keys, exp.convert(1).as_(FOUND, quoted=True)).distinct().from_(as_table(rule.table))
-    own = [_key(exp.column(name, table="given", quoted=True), texts[n]) for n, name in enumerate(rule.key)]
+    given = [exp.column(name, table="given", quoted=True) for name in rule.key]
+    own = [as_common(given[n], common[n], table.kind(name)) for n, name in enumerate(rule.key)]
     same = exp.and_(*(exp.EQ(this=key, expression=column(f"{KEYS}{n}")) for n, key in enumerate(own)))
     source = exp.select("*").from_(rows).join(known.subquery("known"), on=same, join_type="left")
     there = exp.and_(*(exp.not_(table.is_missing(name)) for name in rule.key))
     return source, exp.and_(there, column(FOUND).is_(exp.null()))
-
-
-def _key(value: exp.Expr, as_text: bool) -> exp.Expr:
-    return exp.cast(value, "TEXT") if as_text else value
 
 
 QUERIES: Mapping[type[RowRule], Callable[[Any, Table, Grouping], Bad]] = {

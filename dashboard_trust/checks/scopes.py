@@ -7,15 +7,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sqlglot import exp
-
-from dashboard_trust.checks.texts import TEXTS, matches
 from dashboard_trust.checks.values import RuleError
 from dashboard_trust.errors import nearest
-from dashboard_trust.warehouses.column_types import kind_of
 from dashboard_trust.warehouses.days import start_of
-from dashboard_trust.warehouses.parts import UNREADABLE, VALUE, WHOLE, Grouping, Parts, group_days, group_parts
-from dashboard_trust.warehouses.session import Session, column
+from dashboard_trust.warehouses.parts import WHOLE, Grouping, Parts, group_days, group_parts
+from dashboard_trust.warehouses.session import Session
 
 DAY = dt.timedelta(days=1)
 LAST = dt.datetime.max.replace(tzinfo=dt.UTC)
@@ -80,13 +76,7 @@ class Days:
         time_column = told_by or self.time_column
         if time_column not in types:
             raise RuleError(f"{name} has no column {time_column!r} to tell its days by: {nearest(time_column, types)}")
-        kind = types[time_column]
-        if kind_of(kind) != "text":
-            return group_days(session, time_column, types)
-        # Engines read more than what is written like this, each something else.
-        readable = matches(column(time_column), TEXTS["timestamp"], session.dialect)
-        day = exp.Case(ifs=[exp.If(this=readable, true=session.day(time_column, kind))])
-        return Grouping(exp.func("COALESCE", day, exp.convert(UNREADABLE)), column(VALUE))
+        return group_days(session, time_column, types)
 
     def period(self, part: str) -> tuple[dt.datetime, dt.datetime] | None:
         """See `Scope.period`."""

@@ -7,19 +7,16 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from dashboard_trust.warehouses.session import Session, column, function
+from dashboard_trust.warehouses.session import Session, column
+from dashboard_trust.warehouses.texts import DAY, MOMENT, matches
 
 DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
-# What all engines read: a day that is one of our calendar's, and perhaps a time with or without an offset.
-YEAR = "(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
-DAY = f"{YEAR}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?( UTC|Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?"
 TEXTS: Mapping[str, str] = {
     "integer": "^[-+]?[0-9]+$",
     "number": "^[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]+)?$",
     "boolean": "^(true|false|True|False|TRUE|FALSE)$",
     "date": f"^{DAY}$",
-    "timestamp": f"^{DAY}([T ]{CLOCK})?$",
+    "timestamp": MOMENT,
     # What can be added up without loss: no more digits than a sum of millions of them has room for.
     "amount": "^[-+]?([0-9]{1,18}([.][0-9]*)?|[.][0-9]+)([eE][-+]?0?[0-9])?$",
 }
@@ -35,13 +32,6 @@ def is_read_as(name: str, kind: str, column_type: str, session: Session) -> exp.
     written = matches(exp.cast(column(name), "TEXT"), regex, session.dialect)
     # The engine knows how many days a month has.
     return exp.and_(written, exp.func("COALESCE", session.day(name, column_type), exp.convert("")).neq(""))
-
-
-def matches(text: exp.Expr, regex: str, dialect: str) -> exp.Expr:
-    """Return the condition that a portable regular expression is found in a text."""
-    if dialect == "snowflake":  # its own comparison is of the whole text
-        return function("REGEXP_INSTR", text, exp.Literal.string(regex)) > 0
-    return exp.RegexpLike(this=text, expression=exp.Literal.string(regex))
 
 
 def trimmed(name: str, characters: str = " ") -> exp.Expr:

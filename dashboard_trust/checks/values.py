@@ -6,18 +6,25 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation, localcontext
+from typing import Literal
 
 from sqlglot import exp
 
 from dashboard_trust.contracts.rules import Value
 from dashboard_trust.errors import InvalidInputError, nearest
-from dashboard_trust.warehouses.column_types import WHOLE_NUMBERS, Kind, kind_of
+from dashboard_trust.warehouses.column_types import WHOLE_NUMBERS, Kind, is_own_type, kind_of
 from dashboard_trust.warehouses.session import Session, column
 
 DECIMAL = re.compile(r"(?:decimal|numeric|number)\((\d+), ?(\d+)\)")
-ALIKE = ({"number", "float"}, {"date", "timestamp", "timestamptz"})
+MIXED, TIMES = {"number", "float"}, {"date", "timestamp", "timestamptz"}
+EXACT = 2**53
+"""The first whole number that a float may stand for though another one was meant."""
 LARGEST = 324
 """Numbers of more digits than this are none that every engine has."""
+
+
+Common = Literal["", "text", "number"]
+"""What values of two columns are compared as where they are not of one kind: text, or exact whole numbers."""
 
 
 class RuleError(InvalidInputError):
@@ -49,6 +56,15 @@ class Table:
         if kind == "text" and self.session.dialect == "postgres":
             return exp.Collate(this=column(name), expression=exp.to_identifier("C", quoted=True))
         return column(name)
+
+    def text(self, name: str) -> exp.Expr | None:
+        """Return a column's value as text; None where it holds none. Of enums and UUIDs that is a cast."""
+        kind, engine_type = self.kind(name), self.types[name]
+        if kind == "other" and is_own_type(engine_type, self.session.dialect):
+            return exp.cast(column(name), "TEXT")
+        if kind == "text":  # engines look for no pattern in a UUID
+            return exp.cast(column(name), "TEXT") if engine_type.lower() == "uuid" else column(name)
+        return None
 
     def literal(self, name: str, value: Value) -> exp.Expr:
         """Return a value as one that this column may have.
@@ -86,6 +102,8 @@ class Table:
         Raises:
             RuleError: There is no such column, or its values cannot be compared with these.
         """
+        if self.kind(name) == "other" and (text := self.text(name)) is not None:
+            return text.isin(*(self._literal(name, "text", value) for value in values))
         literals, digits = {value: self.literal(name, value) for value in values}, self._digits(name)
         if digits is not None:
             literals = {value: literal for value, literal in literals.items() if _is_exact(value, *digits)}
@@ -131,24 +149,38 @@ class Table:
         return exp.DataType.build(self.types[name], dialect=self.session.dialect)
 
 
-def compared_by_text(table: Table, key: Sequence[str], other: Table, other_key: Sequence[str]) -> list[bool]:
-    """Return for each column of two keys whether it is compared as text, since only one of the two is that.
+def compared_as(table: Table, key: Sequence[str], other: Table, other_key: Sequence[str]) -> list[Common]:
+    """Return as what each column of two keys is compared.
 
     Raises:
         RuleError: There is no such column, or engines would compare the two differently.
     """
-    return [_by_text(table, name, other, there) for name, there in zip(key, other_key, strict=True)]
+    return [_common(table, name, other, there) for name, there in zip(key, other_key, strict=True)]
 
 
-def _by_text(table: Table, name: str, other: Table, there: str) -> bool:
+def as_common(value: exp.Expr, common: Common, kind: Kind) -> exp.Expr:
+    """Return a key of this kind as it is compared; a float that is no whole number for certain is NULL."""
+    if common == "text":
+        return exp.cast(value, "TEXT")
+    if common == "number" and kind == "float":
+        # Engines compare numbers with floats as floats, to which whole numbers beyond these are the same.
+        is_whole = exp.EQ(this=value.copy(), expression=exp.Floor(this=value.copy()))
+        whole = exp.and_(exp.Abs(this=value) < EXACT, is_whole)
+        return exp.Case(ifs=[exp.If(this=whole, true=exp.cast(value.copy(), "BIGINT"))])
+    return value
+
+
+def _common(table: Table, name: str, other: Table, there: str) -> Common:
     kinds = {table.kind(name), other.kind(there)}
-    if any(kinds <= alike for alike in ALIKE) or (len(kinds) == 1 and "other" not in kinds):
-        return False
+    if kinds == MIXED:
+        return "number"
+    if kinds <= TIMES or (len(kinds) == 1 and "other" not in kinds):
+        return ""
     if "text" in kinds and not kinds & {"float", "other"}:
-        return True
+        return "text"
     here = f"{name!r} of {table.title} is {table.types[name]}"
     if kinds == {"other"} and table.types[name] == other.types[there]:
-        return False
+        return ""
     raise RuleError(f"{here}, and {there!r} of {other.title} is {other.types[there]}: those cannot be compared")
 
 

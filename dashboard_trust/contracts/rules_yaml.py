@@ -22,6 +22,8 @@ from dashboard_trust.contracts.table_rules import EMPTY, FAILURE_CLASSES, Freshn
 from dashboard_trust.errors import ContractError, nearest
 
 Table = tuple[TableRules, dt.timedelta | None]
+# A postcode, an account: as a number it would be another one.
+LEADING_ZERO = re.compile(r"[-+]?0\d")
 NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?")
 
 
@@ -65,7 +67,8 @@ def _table(
             raise ContractError("it has neither rules nor a data_contract")
         return TableRules(asset, rules, owners=owners, **said), None
     name = data_contract.find(schema)
-    promised = data_contract.table_rules(name, asset, said.get("table", ""))
+    has_more = bool(rules) or name in data_contract.windows
+    promised = data_contract.table_rules(name, asset, said.get("table", ""), may_be_empty=has_more)
     # What it says again is not another rule.
     further = [rule for rule in rules if not any(is_same(rule, one) for one in promised.rules)]
     found = replace(promised, rules=(*promised.rules, *further), owners={**promised.owners, **owners}, **said)
@@ -119,6 +122,8 @@ def _value(entry: Entry) -> Value:
     text = entry.text()
     quoted = isinstance(entry.node, yaml.ScalarNode) and entry.node.style is not None
     if not quoted and NUMBER.fullmatch(text):
+        if LEADING_ZERO.match(text):
+            raise entry.error(f"{text} would be a number, without its zero: quote it where it is text, as '{text}'")
         return Decimal(text)
     return text == "true" if not quoted and text in ("true", "false") else text
 

@@ -69,7 +69,7 @@ _looks: WeakKeyDictionary[AssetGraphView, dict[tuple[object, ...], Look]] = Weak
 def _look(gate: Gate, view: AssetGraphView, watch: Watch) -> Look:
     """Look once a tick, so that all assets of one step are asked for together."""
     known = _looks.setdefault(view, {})
-    asked = (gate, watch.seen, watch.again_at, watch.newest, watch.unsettled)
+    asked = (gate, watch.seen, watch.again_at, watch.newest, watch.unsettled, watch.turn)
     if asked not in known:
         known[asked] = look(gate, view.instance, watch, view.effective_dt)
     found = known[asked]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -83,10 +83,21 @@ def by_partition(
     """
     answers = {key: alone.get(key) if key is not None else None for key in keys}
     found = {key: answer if answer and answer.status in ANSWERS else together for key, answer in answers.items()}
-    if all(ANSWERS.index(answer.status) < ANSWERS.index(together.status) for answer in found.values()):
+    if all(_severity(answer) < _severity(together) for answer in found.values()) or _hides(together, answers.values()):
         # What no partition shows alone (an id in two of them) is wrong with all of them together.
-        found = dict.fromkeys(keys, together)
+        found = {key: max(together, answer, key=_severity) for key, answer in found.items()}
     return {key: result_of(answer) for key, answer in found.items()}
+
+
+def _severity(answer: DbtResult) -> int:
+    return ANSWERS.index(answer.status)
+
+
+def _hides(together: DbtResult, alone: Collection[DbtResult | None]) -> bool:
+    """Return whether more rows fail together than do alone, where all of them are known."""
+    counts = [one.failures if one is not None and one.status in ANSWERS else None for one in alone]
+    known = [count for count in counts if count is not None]
+    return together.failures is not None and len(known) == len(counts) and sum(known) < together.failures
 
 
 def result_of(answer: DbtResult) -> PartitionResult:

@@ -14,8 +14,11 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from dashboard_trust.evidence.facts import Materialization, Place
+from dashboard_trust.evidence.names import REASONS
 from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.warehouses.fingerprints import Fingerprint
+
+MOST_REASONS, MOST_TOLD = 500, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,26 @@ def evaluate_unmoved(
     for event in evaluate_partitions(context.instance, {key: parts for key, parts in seen.items() if parts}, loads=now):
         if not isinstance(event, dg.Output) or event.output_name in context.selected_output_names:
             yield event
+
+
+def fail_unanswered(asset: str, reasons: Mapping[tuple[str, str], str]) -> None:
+    """Fail the step of an asset's checks for what could not be looked at: that stays without a result, as errored.
+
+    ``reasons`` are by check and part (``""``: all of either). Each travels by itself, so that every owner is told of
+    their own; the first 500.
+    """
+    if not reasons:
+        return
+    told: dict[str, dict[str, str]] = {}
+    for (check, part), reason in list(reasons.items())[:MOST_REASONS]:
+        told.setdefault(check, {})[part] = reason
+    words = [
+        f"{check}{f' ({part})' if part else ''}: {reason}" if check else reason
+        for (check, part), reason in list(reasons.items())[:MOST_TOLD]
+    ]
+    more = f"; and {len(reasons) - MOST_TOLD} more" if len(reasons) > MOST_TOLD else ""
+    message = f"{asset}: {len(reasons)} checks could not run: {'; '.join(words)}{more}"
+    raise dg.Failure(message, metadata={REASONS: dg.MetadataValue.json(told)})
 
 
 def places_of(results: Mapping[dg.AssetCheckKey, Results]) -> set[Place]:

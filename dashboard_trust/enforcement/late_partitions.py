@@ -23,12 +23,12 @@ MOST = 50
 
 
 def read_late_partitions(
-    binding: Binding, instance: dg.DagsterInstance, newest: Collection[str | None], now: dt.datetime
+    binding: Binding, instance: dg.DagsterInstance, newest: Collection[str | None], now: dt.datetime, turn: int = 0
 ) -> list[str]:
     """Return partitions that were delivered and stand on a day that a load changed late, oldest first.
 
-    Those of ``newest`` are left out; of many others it is the 50 that were delivered longest ago, so that each has its
-    turn. Where no day changed, that is one query.
+    Those of ``newest`` are left out; of many others it is 50 at each ``turn``, since one that is held stays among
+    them. Where no day changed, that is one query.
     """
     changed = _read_changed_days(binding, instance, now)
     older = [key for key in _keys(binding.partitions, instance) if key not in newest] if changed else []
@@ -38,9 +38,11 @@ def read_late_partitions(
     reading = [key for key in near if _reads(promises[key], changed)]
     names = [key.to_user_string() for key in binding.guarded]
     loads = read_newest(instance, {(name, key) for name in names for key in reading})
-    delivered = {key: load.at for (_, key), load in loads.items()}
-    chosen = {*sorted(delivered, key=lambda key: delivered[key])[:MOST]}
-    return [key for key in reading if key in chosen]
+    delivered = {key for _, key in loads}
+    order = [key for key in reading if key in delivered]
+    start = turn * MOST % len(order) if order else 0
+    chosen = {*[*order[start:], *order[:start]][:MOST]}
+    return [key for key in order if key in chosen]
 
 
 def _reads(promise: Promise, changed: Mapping[str, frozenset[str]]) -> bool:

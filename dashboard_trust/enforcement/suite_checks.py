@@ -3,7 +3,7 @@
 # No postponed annotations here: Dagster reads the one of `context` as an object.
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +15,10 @@ from dashboard_trust.checks.gx_source import GXSource, open_query_rows
 from dashboard_trust.checks.suite_rows import Look, SuiteRows, open_frame_rows
 from dashboard_trust.checks.suites import Expectation, Suite, read_suite
 from dashboard_trust.contracts.table_names import name_table
-from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions, find_moved
+from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions, fail_unanswered, find_moved
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
-from dashboard_trust.errors import DashboardTrustError, InvalidInputError
+from dashboard_trust.errors import InvalidInputError
 from dashboard_trust.evidence.facts import Materialization, Place
 from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.warehouses.fingerprints import Fingerprint
@@ -80,7 +80,8 @@ def suite_checks(
         looks = {part: look for part, look in looks.items() if (part or None) not in moved}
         results = {dg.AssetCheckKey(spec.key, one.name): _told(one, looks) for one in chosen.expectations}
         yield from evaluate_partitions(context.instance, results, loads=loads)
-        _raise_errored(chosen, looks, moved.values())
+        reasons = {("", part or ""): why for part, why in moved.items()} | _reasons(chosen, looks)
+        fail_unanswered(asset_key, reasons)
 
     return check_suite
 
@@ -121,16 +122,11 @@ def _told(expectation: Expectation, looks: Mapping[str, Look]) -> dict[str | Non
     return told
 
 
-def _raise_errored(suite: Suite, looks: Mapping[str, Look], moved: Iterable[str]) -> None:
-    """Fail the step for what could not be told: it stays without a result, as errored."""
-    errored = [
-        *moved,
-        *(
-            f"{one.name}{f' ({part})' if part else ''}: {look.results[one.name].reason}"
-            for one in suite.expectations
-            for part, look in looks.items()
-            if look.results[one.name].outcome == "errored"
-        ),
-    ]
-    if errored:
-        raise DashboardTrustError(f"What could not be asked ({len(errored)}): {'; '.join(errored)}")
+def _reasons(suite: Suite, looks: Mapping[str, Look]) -> dict[tuple[str, str], str]:
+    """Return why what could not be told could not, by expectation and part."""
+    return {
+        (one.name, part): look.results[one.name].reason
+        for one in suite.expectations
+        for part, look in looks.items()
+        if look.results[one.name].outcome == "errored"
+    }

@@ -17,19 +17,18 @@ from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.rules import Rule, as_check_name
 from dashboard_trust.contracts.table_names import name_table
 from dashboard_trust.contracts.table_rules import TableRules
-from dashboard_trust.enforcement.evaluations import evaluate_partitions, find_moved
+from dashboard_trust.enforcement.evaluations import evaluate_partitions, fail_unanswered, find_moved
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.enforcement.known_tables import learns, read_known
 from dashboard_trust.enforcement.partition_mappings import Graph, period_of
 from dashboard_trust.enforcement.rule_results import results_of
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_columns, partition_slice
-from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
+from dashboard_trust.errors import ContractError, InvalidInputError, nearest
 from dashboard_trust.evidence.names import OWNERS, SLICES, TIME_COLUMN
 from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.warehouses.parts import Parts
 from dashboard_trust.warehouses.session import Session, Warehouse
 
-MOST_ERRORS = 10
 WEEKLY = ("HOURLY", "DAILY", "WEEKLY")
 
 
@@ -89,7 +88,9 @@ def table_checks(
             if not outcome.error
         }
         yield from evaluate_partitions(context.instance, results, loads=loads)
-        _raise([*moved.values(), *(told for one in found for told in _errors(one))], name)
+        reasons = {("", part or ""): why for part, why in moved.items()}
+        reasons |= {(one.rule.check, part): why for one in found for part, why in one.errors.items()}
+        fail_unanswered(name, reasons)
 
     return checks
 
@@ -203,11 +204,6 @@ def _described(outcome: RuleOutcome, report: TableReport, partition: str | None)
     return said
 
 
-def _errors(outcome: RuleOutcome) -> list[str]:
-    check = outcome.rule.check
-    return [f"{check} ({part}): {why}" if part else f"{check}: {why}" for part, why in outcome.errors.items()]
-
-
 def _partitions_of(context: dg.AssetCheckExecutionContext, name: str) -> Sequence[str]:
     step = context.op_execution_context
     if not step.has_partition_key and not step.has_partition_key_range:
@@ -215,11 +211,3 @@ def _partitions_of(context: dg.AssetCheckExecutionContext, name: str) -> Sequenc
             f"{name} is partitioned, and this run has no partition. Launch its checks for a partition, or for a range."
         )
     return step.partition_keys
-
-
-def _raise(broken: Sequence[str], asset: str) -> None:
-    """Fail the step for what could not be looked at: it stays without a result, as errored."""
-    if broken:
-        more = f"; and {len(broken) - MOST_ERRORS} more" if len(broken) > MOST_ERRORS else ""
-        told = "; ".join(broken[:MOST_ERRORS])
-        raise DashboardTrustError(f"{asset}: {len(broken)} checks could not run: {told}{more}")

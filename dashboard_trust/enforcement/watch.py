@@ -30,7 +30,8 @@ class Watch:
     """A sensor's memory, kept in its cursor.
 
     ``asked`` is what was last asked for, by partition; ``seen`` the newest event looked at; ``again_at``
-    when everything is looked at anew; ``unsettled`` the partitions that wait for the end of a run.
+    when everything is looked at anew; ``unsettled`` the partitions that wait for the end of a run; ``turn`` which of
+    many late partitions come next.
     """
 
     asked: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Watch:
     again_at: dt.datetime | None = None
     newest: str = ""
     unsettled: frozenset[str] = frozenset()
+    turn: int = 0
 
     @classmethod
     def parse(cls, cursor: str | None) -> Watch:
@@ -50,6 +52,7 @@ class Watch:
                 again_at=dt.datetime.fromisoformat(said["again_at"]),
                 newest=said["newest"],
                 unsettled=frozenset(said["unsettled"]),
+                turn=int(said.get("turn", 0)),
             )
         except (ValueError, KeyError, TypeError):
             return cls()
@@ -58,7 +61,7 @@ class Watch:
         """Return the cursor."""
         said = {"asked": dict(self.asked), "seen": self.seen, "newest": self.newest}
         again_at = self.again_at.isoformat() if self.again_at else None
-        return json.dumps({**said, "again_at": again_at, "unsettled": sorted(self.unsettled)})
+        return json.dumps({**said, "again_at": again_at, "unsettled": sorted(self.unsettled), "turn": self.turn})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ def look(gate: Gate, instance: dg.DagsterInstance, watch: Watch, now: dt.datetim
     everything = due or changed is None
     near = _near(gate, changed or ())
     if gate.binding and (everything or near):
-        partitions = [*read_late_partitions(gate.binding, instance, partitions, now), *partitions]
+        partitions = [*read_late_partitions(gate.binding, instance, partitions, now, watch.turn), *partitions]
+        watch = replace(watch, turn=watch.turn + 1)
     chosen = partitions if everything else _choose(gate, instance, partitions, watch, near)
     standings = gate.survey(instance, chosen, now) if chosen else {}
     judged = {str(partition) for partition in standings}

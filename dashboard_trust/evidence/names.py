@@ -51,5 +51,8 @@ SKIPPED = "dashboard_trust/skipped"
 SINCE = "dashboard_trust/published_at"
 """On a dashboard's materialization: when what it shows became visible."""
 
+REASONS = "dashboard_trust/reasons"
+"""On the failure of a step of checks: why each has no result, by check and part; ``""`` stands for all of either."""
+
 OWNERS = "dashboard_trust/owners"
 """On a check's definition: who acts when it ``failed``, and when it ``errored``; else the asset's owner."""

@@ -63,5 +63,5 @@ def _resolve(place: CheckPlace, row: CheckRow, runs: Mapping[str, RunFacts], hel
     return replace(
         result,
         status="errored" if broke else "skipped",
-        reason=run.reason(step_key) if run is not None else "",
+        reason=run.reason(step_key, check, partition) if run is not None else "",
     )

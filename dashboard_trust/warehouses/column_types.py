@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
 from dashboard_trust.errors import WriteRefusedError
 
 NULLS = "null"
@@ -36,6 +39,19 @@ def kind_of(column_type: str) -> Kind:
     if name == "DATE":
         return "date"
     return next((kind for kind, names in KINDS.items() if name.startswith(names)), "other")
+
+
+def is_own_type(column_type: str, dialect: str) -> bool:
+    """Return whether a column's type is one that somebody made, mostly of names (an enum), which reads as text."""
+    if dialect == "duckdb":
+        return column_type.startswith("ENUM(") and not column_type.endswith("]")
+    if dialect != "postgres" or column_type.endswith("]"):
+        return False
+    try:
+        exp.DataType.build(column_type, dialect=dialect)
+    except (SqlglotError, ValueError):
+        return True
+    return False
 
 
 def compare_columns(

@@ -18,7 +18,7 @@ from sqlglot import exp
 from dashboard_trust.errors import InvalidInputError, nearest
 from dashboard_trust.warehouses.column_types import kind_of
 from dashboard_trust.warehouses.fingerprints import Fingerprint, Shape, column_types, read_shape
-from dashboard_trust.warehouses.parts import any_of, sum_by_day
+from dashboard_trust.warehouses.parts import any_of, day_of, sum_by_day
 from dashboard_trust.warehouses.session import Session, column, table
 
 MOMENTS = {"date": "DATE", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMPTZ"}
@@ -201,7 +201,7 @@ class _Counted:
         kind = kind_of(self.types[self.told_by.extracted_at])
         # Not only later ones: what was extracted at the same second may have come since.
         since = column(self.told_by.extracted_at) >= _literal(known.reach, kind)
-        day = self.session.day(self.told_by.time, self.types[self.told_by.time]).as_("day", quoted=True)
+        day = day_of(self.session, self.told_by.time, self.types[self.told_by.time]).as_("day", quoted=True)
         rows = self.session.query(exp.select(day).distinct().from_(table(self.name)).where(since))
         days = sorted(str(day) for (day,) in rows)
         return self.count(self._of(days)) if days else {}
@@ -210,7 +210,7 @@ class _Counted:
         """Return the condition that a row is of one of these days."""
         kind = kind_of(self.types[self.told_by.time])
         told = exp.In(
-            this=self.session.day(self.told_by.time, self.types[self.told_by.time]),
+            this=day_of(self.session, self.told_by.time, self.types[self.told_by.time]),
             expressions=[exp.convert(day) for day in days],
         )
         windows = [_window(self.told_by.time, kind, day) for day in days] if kind in MOMENTS else [None]

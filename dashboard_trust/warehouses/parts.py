@@ -25,6 +25,7 @@ from dashboard_trust.warehouses.fingerprints import (
     read_shape,
 )
 from dashboard_trust.warehouses.session import Session, column, either, function, table
+from dashboard_trust.warehouses.texts import MOMENT, matches
 
 Parts = Mapping[str, exp.Expr | None]
 """Partitions by key, each with the condition that a row is of it; None: every row is."""
@@ -108,7 +109,7 @@ def group_days(session: Session, time_column: str, types: Mapping[str, str]) -> 
     """Tell the UTC days of a table apart, by ISO day; rows without a readable time are of `UNREADABLE`."""
     kind, engine_type = kind_of(types[time_column]), types[time_column]
     if kind not in ("timestamp", "timestamptz"):
-        return Grouping(session.day(time_column, engine_type), column(VALUE))
+        return Grouping(day_of(session, time_column, engine_type), column(VALUE))
     # A day as such is told sooner than its text, which is then written once for each day.
     moment: exp.Expr = column(time_column)
     if kind == "timestamptz":
@@ -118,6 +119,15 @@ def group_days(session: Session, time_column: str, types: Mapping[str, str]) -> 
         date = exp.Case(ifs=[exp.If(this=function("ISFINITE", moment.copy()), true=date)])
     day = session.day(VALUE, "date" if session.dialect == "postgres" else "DATE")
     return Grouping(date, exp.func("COALESCE", day, exp.convert(UNREADABLE)))
+
+
+def day_of(session: Session, time_column: str, engine_type: str) -> exp.Expr:
+    """Return the UTC day of a row as text; of text that not every engine reads as the same moment, `UNREADABLE`."""
+    day = session.day(time_column, engine_type)
+    if kind_of(engine_type) != "text":
+        return day
+    readable = matches(column(time_column), MOMENT, session.dialect)
+    return exp.func("COALESCE", exp.Case(ifs=[exp.If(this=readable, true=day)]), exp.convert(UNREADABLE))
 
 
 def grouped_rows(grouping: Grouping, source: exp.Expr) -> exp.Select:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 LOCK_WAIT = timedelta(minutes=1)
 OLDEST = 140000
 NAME_BYTES = 63
+START = "dashboard_trust_start"
 
 SETTINGS = {
     "TimeZone": "UTC",
@@ -75,6 +76,7 @@ class PostgresSession:
     warehouse: PostgresWarehouse
     pid: int
     dialect: str = "postgres"
+    reads_only: bool = False
 
     @property
     def engine(self) -> str:
@@ -109,6 +111,17 @@ class PostgresSession:
                 self._execute("ROLLBACK")
             raise
         self._commit()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[PostgresSession]:
+        """See `Session.snapshot`."""
+        self._execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            self._execute(f"SAVEPOINT {START}")
+            yield replace(self, reads_only=True)
+        finally:
+            with suppress(WarehouseError):
+                self._execute("ROLLBACK")
 
     def columns(self, table: str) -> dict[str, str] | None:
         """See `Session.columns`."""
@@ -197,9 +210,15 @@ class PostgresSession:
     def _execute(self, sql: str, tables: Sequence[exp.Table] = ()) -> pa.Table | None:
         if "\0" in sql:
             raise InvalidInputError("Postgres has no text with a zero byte in it; take it out.")
-        with self._refusals(tables), self.connection.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetch_arrow_table() if cursor.description else None
+        try:
+            with self._refusals(tables), self.connection.cursor() as cursor:
+                cursor.execute(sql)
+                return cursor.fetch_arrow_table() if cursor.description else None
+        except WarehouseError:
+            if self.reads_only:  # nothing is lost by going back, and all that comes next is let be read
+                with suppress(WarehouseError):
+                    replace(self, reads_only=False)._execute(f"ROLLBACK TO SAVEPOINT {START}")
+            raise
 
     @contextmanager
     def _refusals(self, tables: Sequence[exp.Table]) -> Iterator[None]:

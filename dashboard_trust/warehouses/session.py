@@ -43,6 +43,12 @@ class Session(Protocol):
             CommitUnknownError: The connection was lost while committing: nobody knows whether it did.
         """
 
+    def snapshot(self) -> AbstractContextManager[Session | None]:
+        """Return a session to read by: all of it is of one state until the block ends; None where no engine has that.
+
+        What is refused within the block spoils nothing else there.
+        """
+
     def columns(self, table: str) -> dict[str, str] | None:
         """Return the engine's own column types by name, in the table's order; None if there is no such table."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -103,6 +103,10 @@ class SnowflakeSession:
         finally:
             self._in_transaction = False
         self._commit()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """See `Session.snapshot`; each statement reads what is committed by then."""
+        return nullcontext()
 
     def columns(self, table: str) -> dict[str, str] | None:
         """See `Session.columns`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import math
 from decimal import Decimal
@@ -12,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from rule_engines import ERRORED, summary, written
-from sqlglot import parse_one
+from sqlglot import exp, parse_one
 
 from dashboard_trust.checks.evaluate import check_table
 from dashboard_trust.checks.frames import check_frame
@@ -23,9 +24,10 @@ from dashboard_trust.contracts import table_rules as t
 from dashboard_trust.contracts.rules import CHECK_NAME
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_slice
 from dashboard_trust.errors import ContractError, WarehouseError
+from dashboard_trust.warehouses.duckdb import DuckDBSession
 from dashboard_trust.warehouses.fingerprints import fingerprint
 from dashboard_trust.warehouses.parts import fingerprint_by_day
-from dashboard_trust.warehouses.postgres import PostgresWarehouse
+from dashboard_trust.warehouses.postgres import PostgresSession, PostgresWarehouse
 from dashboard_trust.warehouses.session import column
 
 NOW = dt.datetime(2024, 3, 10, 12, tzinfo=dt.UTC)
@@ -326,6 +328,85 @@ def test_a_division_by_zero_never_passes(session):
     assert not outcome_of(look(session, orders(row(1), row(2)), rule, r.NotNull("id")), rule).passed
 
 
+EVERYTHING = (r.Unique(("id",)), query("SELECT COUNT(*) FROM {table}"), r.References(("id",), "shop.orders"))
+
+
+def test_every_rule_is_of_the_rows_that_were_scanned_whoever_writes_meanwhile(postgres_session, postgres_uri):
+    """On an engine with snapshots: what is refused meanwhile, too, spoils nothing else of it."""
+
+    class Raced(PostgresSession):
+        def query(self, statement):
+            found = super().query(statement)
+            if "HASH_RECORD" in statement.sql():
+                with PostgresWarehouse(postgres_uri).session("elsewhere") as other:
+                    other.query(parse_one("INSERT INTO shop.orders (id) VALUES (1), (1)"))
+            return found
+
+    count = query("SELECT COUNT(*) FROM {table}", name="n")
+    asked = (query("SELECT COUNT(*) FROM shop.no_such"), *EVERYTHING[:1], count)
+    with written(postgres_session, orders(row(1), row(2))):
+        raced = Raced(postgres_session.connection, postgres_session.warehouse, postgres_session.pid)
+        report = check_table(raced, rules(*asked), Whole(), Known(NOW))
+        now = fingerprint(postgres_session, "shop.orders")
+
+    assert (report.whole.rows, now.rows > 2) == (2, True)
+    assert [bool(outcome.error) for outcome in report.outcomes] == [False, True, False, False]
+    assert outcome_of(report, asked[1]).passed
+    assert outcome_of(report, asked[2]).parts[""].measured == 2
+
+
+def test_within_a_snapshot_nothing_can_be_written_and_after_it_everything(postgres_session):
+    insert = parse_one("INSERT INTO shop.orders (id) VALUES (7)")
+    with written(postgres_session, orders(row(1))):
+        with postgres_session.snapshot() as snapshot:
+            with pytest.raises(WarehouseError, match="read-only"):
+                snapshot.query(insert)
+            assert snapshot.query(parse_one("SELECT COUNT(*) FROM shop.orders")) == [(1,)]
+        postgres_session.query(insert)
+
+        assert fingerprint(postgres_session, "shop.orders").rows == 2
+
+
+@pytest.mark.parametrize("scope", [Whole(), Days("at")])
+@pytest.mark.parametrize("dates", [[None, None], ["before", "before"], ["before", "after"]])
+def test_without_snapshots_a_look_at_rows_that_change_meanwhile_is_none(duckdb_session, dates, scope):
+    """Neither is one during which the engine's own word of when they changed moves."""
+    words, writes = iter(dates), []
+
+    class Unstable(DuckDBSession):
+        def snapshot(self):
+            return contextlib.nullcontext()
+
+        def changed_at(self, table):
+            return next(words)
+
+        def query(self, statement):
+            found = super().query(statement)
+            if not writes and "HASH" in statement.sql():
+                writes.append(self.connection.execute("INSERT INTO shop.orders BY NAME SELECT 9 AS id"))
+            return found
+
+    with written(duckdb_session, orders(row(1), row(2))):
+        report = check_table(Unstable(duckdb_session.connection), rules(*EVERYTHING), scope, Known(NOW))
+
+    moved = dates != ["before", "before"]
+    assert {outcome.rule.check: "changed while" in outcome.error for outcome in report.outcomes} == {
+        rule.check: moved for rule in (t.RowCount(), *EVERYTHING)
+    }
+    assert report.accepted == {} or not moved
+
+
+def test_without_snapshots_a_look_at_rows_that_stay_is_one(duckdb_session):
+    class Unstable(DuckDBSession):
+        def snapshot(self):
+            return contextlib.nullcontext()
+
+    with written(duckdb_session, orders(row(1), row(2))):
+        report = check_table(Unstable(duckdb_session.connection), rules(*EVERYTHING), Days("at"), Known(NOW))
+
+    assert all(outcome.passed for outcome in report.outcomes)
+
+
 def test_a_refusal_is_raised_where_it_ends_a_transaction(session):
     with written(session, orders(row(1))):
         with pytest.raises(WarehouseError), session.transaction():
@@ -375,6 +456,17 @@ def test_rows_of_no_day_are_of_no_day(session):
         "unique_id": {"2024-03-02": (False, 1), "": (False, 1)},
     }
     assert report.accepted == {}
+
+
+def test_versions_and_checks_tell_the_same_days_of_text(session):
+    texts = ["2026-01-05 10:00", "2026-1-6 10:00", "20260107", "2026-01-09 10:00:00+05:30:15", "2026-02-30", None]
+    data = {"shop.orders": pa.table({"at": texts})}
+    with written(session, data):
+        prints = fingerprint_by_day(session, "shop.orders", "at")
+        report = check_table(session, rules(), Days("at"), Known(NOW))
+
+    assert {day: found.rows for day, found in prints.items()} == report.rows == {"2026-01-05": 1, "": 5}
+    assert prints == report.fingerprints
 
 
 def test_by_day_a_key_is_unique_in_the_table_or_within_its_day(session):
@@ -734,6 +826,79 @@ def test_keys_of_which_one_is_text_are_compared_as_text(session):
     found = summary(look(session, {**orders(row(1), row(2)), "shop.others": others}, *asked))
 
     assert [parts[""][1] for parts in found.values()] == [2, 1, 2]
+
+
+LARGEST = 2**53 - 1
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "orphans", "differ"),
+    [
+        ([1, 2, LARGEST], [1.0, 2.0, float(LARGEST)], 0, 0),  # ids that pandas made floats
+        ([-1, 0], [-1.0, -0.0], 0, 0),
+        ([LARGEST + 2], [float(LARGEST + 1)], 1, 2),
+        ([LARGEST + 1], [float(LARGEST + 1)], 1, 2),  # more than one number may have become this float
+        ([2**63 - 1], [float(2**63)], 1, 2),
+        ([1], [1.5], 1, 2),
+        ([None], [1.5], 0, 2),
+        ([None], [math.inf], 0, 2),
+        ([None], [math.nan], 0, 0),
+        ([None], [None], 0, 0),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_whole_numbers_and_floats_are_compared_exactly(engines, here, there, orphans, differ, turned):
+    numbers, floats = pa.table({"id": pa.array(here, pa.int64())}), pa.table({"id": pa.array(there, pa.float64())})
+    tables = (floats, numbers) if turned else (numbers, floats)
+    asked = (r.References(("id",), "shop.others", name="known"), t.Reconciliation("shop.others", ("id",), name="same"))
+
+    found = engines.look(dict(zip(("shop.orders", "shop.others"), tables, strict=True)), rules(*asked), Whole())
+
+    lost = sum(value is not None and not math.isnan(value) for value in there) if differ else 0
+    for report in found.values():
+        assert summary(report)["same"][""] == (differ == 0, differ)
+        assert summary(report)["known"][""][1] == (lost if turned else orphans)
+
+
+def test_keys_of_which_a_part_is_a_float_are_compared_exactly(session):
+    here = pa.table({"a": ["x", "x"], "b": [1, 2**53 + 1]})
+    there = pa.table({"a": ["x", "x"], "b": [1.0, 2.0**53]})
+    asked = (r.References(("a", "b"), "shop.others"), t.Reconciliation("shop.others", ("a", "b"), name="same"))
+
+    found = summary(look(session, {"shop.orders": here, "shop.others": there}, *asked))
+
+    assert [parts[""][1] for parts in found.values()] == [2, 1, 2]
+
+
+def test_a_column_with_a_type_of_names_is_looked_at_as_text(session):
+    execute = lambda sql: session.query(parse_one(sql, dialect=session.dialect))  # noqa: E731
+    execute("CREATE SCHEMA IF NOT EXISTS shop")
+    session.query(exp.Command(this="CREATE", expression="TYPE shop.status AS ENUM ('paid', 'failed', ' ')"))
+    execute("CREATE TABLE shop.orders (status shop.status, id UUID)")
+    execute("INSERT INTO shop.orders VALUES ('paid', '6f9619ff-8b86-d011-b42d-00cf4fc964ff'), ('failed', NULL)")
+    execute("INSERT INTO shop.orders VALUES (' ', '6f9619ff-8b86-d011-b42d-00cf4fc964ff'), (NULL, NULL)")
+    asked = (
+        r.AcceptedValues("status", ("paid", "no name of it")),
+        r.Pattern("status", "^(paid| )$"),
+        r.Length("status", max=4),
+        r.NotNull("status", blank=True),
+        r.Pattern("id", "^[0-9a-f-]+$"),
+        r.Length("id", max=35),
+    )
+    try:
+        found = summary(check_table(session, rules(*asked), None, Known(NOW)))
+    finally:
+        execute("DROP TABLE shop.orders")
+        session.query(exp.Command(this="DROP", expression="TYPE shop.status"))
+
+    assert [found[rule.check] for rule in asked] == [
+        {"": (False, 2)},
+        {"": (False, 1)},
+        {"": (False, 1)},
+        {"": (False, 2)},
+        {"": (True, 0)},
+        {"": (False, 2)},
+    ]
 
 
 def test_keys_that_may_differ_need_a_key():

@@ -240,7 +240,7 @@ class TestProperties:
         ],
     )
     def test_types_are_words_of_every_engine(self, physical, type_):
-        (columns,) = parse_data_contract(with_property(physicalType=physical)).tables["t"]
+        columns, *_ = parse_data_contract(with_property(physicalType=physical)).tables["t"]
 
         assert columns.types == {"x": type_}
 
@@ -362,7 +362,7 @@ class TestProperties:
     @pytest.mark.parametrize(
         "said",
         [
-            {"logicalType": "string", "physicalType": "varchar(5)"},
+            {"logicalType": "string", "physicalType": "varchar"},
             {"logicalType": "string", "physicalType": "uuid"},
             {"logicalType": "integer", "physicalType": "bigint"},
             {"logicalType": "integer", "physicalType": "number(38,0)"},
@@ -389,6 +389,23 @@ class TestProperties:
 
         assert rules_of(text) == {"fits_x": Fits(column="x", type="date")}
         assert said_of(text) == []
+
+    @pytest.mark.parametrize(
+        ("said", "lengths"),
+        [
+            ({"physicalType": "varchar(18)"}, [Length(column="x", max=18)]),
+            ({"physicalType": "NVARCHAR2 (18)", "logicalTypeOptions": {}}, [Length(column="x", max=18)]),
+            ({"physicalType": "char(2)", "logicalTypeOptions": {"minLength": 2}}, [Length(column="x", min=2, max=2)]),
+            ({"physicalType": "varchar(18)", "logicalTypeOptions": {"maxLength": 20}}, [Length(column="x", max=18)]),
+            ({"physicalType": "varchar(18)", "logicalTypeOptions": {"maxLength": 9}}, [Length(column="x", max=9)]),
+            ({"physicalType": "varchar"}, []),
+            ({"physicalType": "decimal(18, 2)", "logicalType": "number"}, []),
+        ],
+    )
+    def test_the_length_of_a_text_type_is_a_rule_since_engines_keep_longer_ones(self, said, lengths):
+        found = rules_of(with_property(**{"logicalType": "string", **said}))
+
+        assert [rule for rule in found.values() if isinstance(rule, Length)] == lengths
 
     def test_a_string_without_a_type_of_its_own_is_any_text(self):
         (columns,) = parse_data_contract(with_property(logicalType="string")).tables["t"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import textwrap
+from decimal import Decimal
 
 import pytest
 from data_contracts import PAYMENTS
@@ -100,6 +101,8 @@ def test_rules_are_read_in_their_short_and_long_forms():
         ("accepted_values: {column: a, values: []}", "names no value"),
         ("accepted_values: {column: a, values: [null]}", "is empty"),
         ("accepted_values: {column: a, values: x}", "must be a list"),
+        ("accepted_values: {column: a, values: [10115, 01067]}", "quote it where it is text, as '01067'"),
+        ("range: {column: a, min: -007}", "would be a number, without its zero"),
         ("pattern: {column: a, regex: '('}", "no regular expression"),
         ("pattern: {column: a, regex: '(?=a)'}", "not every engine reads alike"),
         ("length: {column: a, min: 2, max: 1}", "holds nothing"),
@@ -159,6 +162,50 @@ def test_what_cannot_be_meant_is_said_with_its_line_and_key(rule, said):
 )
 def test_a_table_that_cannot_be_meant_is_said(text, said):
     assert said in refused(text)
+
+
+ONLY_LEVELS = """
+apiVersion: v3.1.0
+kind: DataContract
+id: i
+version: '1'
+status: active
+schema: [{name: t}]
+"""
+DAILY = "slaProperties: [{property: frequency, value: 1, unit: d}]"
+
+
+def test_a_data_contract_of_service_levels_alone_does_not_refuse_the_rules_beside_it(tmp_path):
+    (tmp_path / "t.odcs.yaml").write_text(ONLY_LEVELS + DAILY)
+    said = "key: dash\nowner: a@b.co\ntables: [{asset: raw/t, data_contract: t.odcs.yaml, rules: [not_null: a]}]"
+    (tmp_path / "dash.yaml").write_text(said)
+
+    (contract,) = read_contracts(tmp_path / "dash.yaml")
+
+    assert contract.freshness == {"raw/t": dt.timedelta(days=1)}
+    assert contract.tables[0].rules == (NotNull(column="a"),)
+
+
+@pytest.mark.parametrize(
+    ("levels", "rules", "is_refused"), [("", "", True), (DAILY, "", False), ("", ", rules: [not_null: a]", False)]
+)
+def test_a_data_contract_is_refused_only_where_nothing_at_all_is_promised(tmp_path, levels, rules, is_refused):
+    (tmp_path / "t.odcs.yaml").write_text(ONLY_LEVELS + levels)
+    said = f"key: dash\nowner: a@b.co\ntables: [{{asset: raw/t, data_contract: t.odcs.yaml{rules}}}]"
+    (tmp_path / "dash.yaml").write_text(said)
+
+    if is_refused:
+        with pytest.raises(ContractError, match="nothing that it promises of 't' can be checked"):
+            read_contracts(tmp_path / "dash.yaml")
+    else:
+        assert len(read_contracts(tmp_path / "dash.yaml")[0].tables[0].all_rules) == 1 + bool(rules)
+
+
+def test_a_number_that_is_quoted_keeps_its_zeros_and_one_without_any_is_a_number():
+    said = "tables: [{asset: raw/t, rules: [accepted_values: {column: a, values: ['01067', 0, 0.5, 10]}]}]"
+    (table,) = tables(said)
+
+    assert table.rules == (AcceptedValues(column="a", values=("01067", 0, Decimal("0.5"), 10)),)
 
 
 def test_rules_of_plain_values_are_read_alike():

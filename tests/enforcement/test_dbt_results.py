@@ -18,8 +18,8 @@ from dashboard_trust.errors import DashboardTrustError
 DAYS = ("2024-03-01", "2024-03-02")
 
 
-def said(status: str, message: str = "") -> DbtResult:
-    return DbtResult("test.shop.unique_orders.a1", status, message)
+def said(status: str, message: str = "", failures: int | None = None) -> DbtResult:
+    return DbtResult("test.shop.unique_orders.a1", status, message, failures)
 
 
 def statuses(found) -> dict[str | None, tuple[bool, bool]]:
@@ -63,6 +63,26 @@ def test_what_no_partition_shows_alone_is_wrong_with_all_of_them():
     alone = dict.fromkeys(DAYS, said("pass"))
 
     assert statuses(by_partition(said("fail"), alone, DAYS)) == dict.fromkeys(DAYS, FAILED)
+
+
+@pytest.mark.parametrize(
+    ("together", "first", "second", "found"),
+    [
+        # An id twice within the second day, and another one in both: neither day is well.
+        (said("fail", failures=2), said("pass", failures=0), said("fail", failures=1), [FAILED, FAILED]),
+        (said("warn", failures=2), said("pass", failures=0), said("fail", failures=1), [WARNED, FAILED]),
+        (said("fail", failures=9), said("pass", failures=3), said("fail", failures=4), [FAILED, FAILED]),
+        (said("fail", failures=1), said("pass", failures=0), said("fail", failures=1), [PASSED, FAILED]),
+        (said("fail", failures=1), said("pass", failures=0), said("fail", failures=2), [PASSED, FAILED]),
+        (said("pass", failures=2), said("pass", failures=0), said("pass", failures=1), [PASSED, PASSED]),
+        (said("fail"), said("pass", failures=0), said("fail", failures=1), [PASSED, FAILED]),
+        (said("fail", failures=2), said("pass"), said("fail", failures=1), [PASSED, FAILED]),
+    ],
+)
+def test_more_failures_together_than_alone_are_of_all_partitions(together, first, second, found):
+    alone = dict(zip(DAYS, (first, second), strict=True))
+
+    assert statuses(by_partition(together, alone, DAYS)) == dict(zip(DAYS, found, strict=True))
 
 
 @pytest.mark.parametrize("odd", [None, said("error"), said("skipped")])

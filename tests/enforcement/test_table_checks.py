@@ -126,7 +126,43 @@ def test_a_rule_that_cannot_be_looked_at_is_errored_and_stops_no_other(shop):
 
     assert not result.success
     assert outcomes(orders.findings(D1)) == {"not_null_nope": "errored", "odd": "errored", "unique_id": "failed"}
-    assert "has no column 'nope'" in orders.findings(D1)["not_null_nope"].reason
+    assert orders.findings(D1)["not_null_nope"].reason.startswith("shop.orders has no column 'nope'")
+
+
+def test_an_errored_rule_tells_its_own_cause_and_no_other_ones(shop):
+    orders = shop(
+        NotNull("nope"),
+        Query("SELECT MAX(amount) FROM {table}", max=Decimal(10), name="largest"),
+        Query("SELECT MIN(id) FROM shop.gone", max=Decimal(10), name="smallest"),
+    )
+    result = orders.write({D1: [(1, None)], D2: [(2, 5)], D3: [(3, None)]})
+    failure = next(event.step_failure_data for event in result.all_events if event.is_step_failure)
+    gone = orders.findings(D2)
+
+    assert {check: found.reason.split(":")[0] for check, found in orders.findings(D1).items()} == {
+        "not_null_nope": "shop.orders has no column 'nope'",
+        "largest": "query 'largest' is to give one number, and gave NULL",
+        "smallest": "DuckDB refused",
+    }
+    assert outcomes(gone) == {"not_null_nope": "errored", "smallest": "errored"}
+    assert "gone does not exist" in gone["smallest"].reason
+    assert "nope" not in gone["smallest"].reason
+    told = failure.error.to_string()
+    assert all(word in told for word in ("'nope'", f"largest ({D1})", f"largest ({D3})", "smallest"))
+
+
+def test_a_partition_that_moved_is_the_cause_of_all_its_checks_and_of_no_other_ones(shop, warehouse):
+    largest = Query("SELECT MAX(amount) FROM {table}", max=Decimal(10), name="largest")
+    orders = shop(Unique(("id",)), largest, prints=True)
+    orders.write({D1: [(1, 5)], D2: [(2, 5)]})
+    with warehouse.connect("test") as connection:
+        connection.execute("INSERT INTO shop.orders VALUES (?, 1, NULL), (?, 2, 5)", [D1, D1])
+    orders.check(D1)
+
+    reasons = {found.reason for found in orders.findings(D1).values()}
+    assert len(reasons) == 1
+    assert "rows that its newest load did not leave there" in reasons.pop()
+    assert orders.findings(D2) == {}
 
 
 def test_a_query_that_cannot_be_asked_of_one_day_is_errored_there_and_judged_on_the_others(shop, run):
@@ -141,9 +177,7 @@ def test_a_query_that_cannot_be_asked_of_one_day_is_errored_there_and_judged_on_
     assert outcomes(orders.findings(D1)) == {}
     assert outcomes(orders.findings(D2)) == {"largest": "errored"}
     assert outcomes(orders.findings(D3)) == {"largest": "failed"}
-    assert (
-        f"largest ({D2}): query 'largest' is to give one number, and gave NULL" in orders.findings(D2)["largest"].reason
-    )
+    assert orders.findings(D2)["largest"].reason == "query 'largest' is to give one number, and gave NULL"
     assert run(orders.defs, "dash", day=D1).success
     assert not run(orders.defs, "dash", day=D2).success
 

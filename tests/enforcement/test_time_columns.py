@@ -261,6 +261,19 @@ def test_where_more_days_changed_than_are_looked_at_together_each_has_its_turn(s
     assert {asked, *sensor(FULL_LOOK)[2]} == {(LATE, None), (OTHER, None)}
 
 
+def test_a_day_that_is_not_delivered_again_takes_no_other_ones_turn(shop, monkeypatch):
+    monkeypatch.setattr(late_partitions, "MOST", 1)
+    shop.publish()
+    sensor, condition = sensor_of(shop, "direct"), condition_of(shop, "direct")
+    shop.change(LATE)
+    shop.change(OTHER)
+
+    looks = [None, FULL_LOOK, 2 * FULL_LOOK, 3 * FULL_LOOK]
+    asked = [look(later) if later else look() for look in (sensor, condition) for later in looks]
+    assert {day for found in asked[:4] for day in found[2]} == {(LATE, None), (OTHER, None)}
+    assert set().union(*asked[4:]) == {LATE, OTHER}
+
+
 def test_automation_asks_for_the_model_and_then_for_the_dashboard_of_a_day_that_changed_late(shop):
     shop.publish()
     mart, dash = condition_of(shop, "mart"), condition_of(shop, "dash")

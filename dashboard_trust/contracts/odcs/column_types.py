@@ -77,6 +77,12 @@ def is_zoned(physical: str) -> bool:
     return to_sql_type(physical) in ZONED
 
 
+def most_characters(physical: str) -> int | None:
+    """Return how many characters a text of a type may have; None where it is no text, or of any length."""
+    word, _, digits = to_sql_type(physical).partition("(")
+    return int(digits.removesuffix(")")) if word in TEXTS and digits and "," not in digits else None
+
+
 def is_text(physical: str) -> bool:
     """Return whether a type is one of texts."""
     return to_sql_type(physical).partition("(")[0] in TEXTS

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from dashboard_trust.contracts.odcs.attempts import Found, UnsupportedError, attempt, guarded
-from dashboard_trust.contracts.odcs.column_types import FITS, holds, is_text, is_zoned, to_sql_type
+from dashboard_trust.contracts.odcs.column_types import FITS, holds, is_text, is_zoned, most_characters, to_sql_type
 from dashboard_trust.contracts.odcs.document import Part
 from dashboard_trust.contracts.odcs.quality import quality_rules, quote, scalar
 from dashboard_trust.contracts.row_rules import AcceptedValues, Condition, Fits, Length, NotNull, Pattern, Range, Unique
@@ -57,6 +57,7 @@ def column_rules(prop: Part, columns: Mapping[str, str]) -> Found:
     if prop.flag("unique"):
         yield attempt(prop, Unique, key=(column,))
     yield from _type(prop, column)
+    yield from _lengths(prop, column)
     if (options := prop.part("logicalTypeOptions")) is not None:
         yield from guarded(options, _options(options, prop, column))
     if (enum := prop.part("enum")) is not None:
@@ -85,6 +86,17 @@ def _type(prop: Part, column: str) -> Found:
         yield prop.unsupported(f"is not checked for being {logical!r}: there is no rule for it")
 
 
+def _lengths(prop: Part, column: str) -> Found:
+    """Yield how long a text may be, by its options and its physicalType: most engines keep texts of any length."""
+    options, widest = prop.part("logicalTypeOptions"), most_characters(prop.text("physicalType"))
+    said = {ours: options.part(theirs) for theirs, ours in LENGTHS.items()} if options is not None else {}
+    lengths = {ours: part.value for ours, part in said.items() if part is not None}
+    if widest is not None:
+        lengths["max"] = min(lengths.get("max", widest), widest)
+    if lengths:
+        yield attempt(options or prop, Length, column=column, **lengths)
+
+
 def _logical(prop: Part) -> str:
     """Return the logical type; to 3.0 a moment is a date too."""
     logical = prop.text("logicalType")
@@ -103,9 +115,6 @@ def _options(options: Part, prop: Part, column: str) -> Found:
     bounds = {ours: scalar(part) for said, ours in BOUNDS.items() if (part := options.part(said)) is not None}
     if bounds:
         yield attempt(options, _range, column=column, **bounds)
-    lengths = {ours: part.value for said, ours in LENGTHS.items() if (part := options.part(said)) is not None}
-    if lengths:
-        yield attempt(options, Length, column=column, **lengths)
     for name in options.value:
         if name not in BOUNDS and name not in LENGTHS and (part := options.part(name)) is not None:
             yield from _option(name, part, prop, column)

@@ -64,18 +64,18 @@ class DataContract:
             raise ContractError(f"{self.source}: {word}.")
         return name
 
-    def table_rules(self, name: str, asset: str, table: str = "") -> TableRules:
+    def table_rules(self, name: str, asset: str, table: str = "", *, may_be_empty: bool = False) -> TableRules:
         """Return the rules of a table (see `find`) as those of an asset.
 
         Other tables are looked for in the same database schema, if the contract does not say another: where the
         asset's metadata says it, and not its key, pass ``table``.
 
         Raises:
-            ContractError: The contract promises nothing of it that can be checked.
+            ContractError: The contract promises nothing of it that can be checked, and not ``may_be_empty``.
         """
         name = self.find(name)
         rules = self.tables[name]
-        if not rules:
+        if not rules and not may_be_empty:
             raise ContractError(f"{self.source}: nothing that it promises of {name!r} can be checked.")
         owners = dict.fromkeys(FAILURE_CLASSES, self.owner) if self.owner else {}
         found = TableRules(asset, rules, table, owners=owners, unchecked=self.unchecked[name])
