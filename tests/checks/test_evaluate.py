@@ -761,7 +761,7 @@ def test_a_table_by_day_is_fresh_though_an_old_day_ended_early(session):
     )
 
     assert found.passed
-    assert [one.passed for one in found.parts.values()] == [False, True]
+    assert {part: one.passed for part, one in found.parts.items()} == {"2024-03-01": False, "2024-03-10": True}
 
 
 def test_a_day_that_is_not_over_has_no_volume_and_what_it_may_never_have_is_said(session):
