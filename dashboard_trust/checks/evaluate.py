@@ -160,9 +160,7 @@ class _Look:
             at = by_check[rule.check]
             self.found[rule.check] = {part: self._judge(rule, part, values[at]) for part, values in counted.items()}
             if isinstance(rule, Freshness) and isinstance(self.scope, Days) and counted:
-                # Days that never came have no word: how old the table is, only its newest value says.
-                known = [values[at] for values in counted.values() if values[at] is not None]
-                self.overall[rule.check] = self._judge(rule, WHOLE, max(known, default=None))
+                self.overall[rule.check] = self._judge_age(rule, [values[at] for values in counted.values()])
         for rule in self._of(*BAD):
             self._sample(rule)
 
@@ -178,6 +176,10 @@ class _Look:
             return judge_newest(rule, value, period[1] if period else None, self.known.now, self._zone(rule))
         assert isinstance(rule, RowRule)
         return self._judge_bad(rule, part, int(value or 0))
+
+    def _judge_age(self, rule: Freshness, newest_of_days: Sequence[Any]) -> PartOutcome:
+        """Judge a table by its newest value: days that never came have no word."""
+        return self._judge(rule, WHOLE, max((each for each in newest_of_days if each is not None), default=None))
 
     def _zone(self, rule: Freshness) -> dt.tzinfo:
         is_plain = self.table.kind(rule.column) in ("date", "timestamp")
