@@ -21,7 +21,7 @@ from dashboard_trust.checks.samples import sample_keys
 from dashboard_trust.checks.scopes import Days, Scope, Whole
 from dashboard_trust.checks.single_queries import judge_newest, measure_query, newest
 from dashboard_trust.checks.values import RuleError, Table
-from dashboard_trust.checks.volume import Volumes, judge_empty, judge_volumes, sound_parts
+from dashboard_trust.checks.volume import Volumes, judge_days, judge_empty, judge_volumes, learns, sound_parts
 from dashboard_trust.checks.wording import describe_bad
 from dashboard_trust.contracts.rules import RowRule, Rule
 from dashboard_trust.contracts.table_names import SAY_WHICH
@@ -78,6 +78,7 @@ class _Look:
         self.session, self.rules, self.scope, self.known = CountedSession(session), rules, scope, known
         self.errors: dict[str, str] = {}
         self.found: dict[str, dict[str, PartOutcome]] = {}
+        self.overall: dict[str, PartOutcome] = {}
         self.notes: dict[str, str] = {}
         self.samples: dict[str, tuple[str, ...]] = {}
         self.fingerprints: dict[str, Fingerprint] = {}
@@ -113,7 +114,8 @@ class _Look:
         name = rule.check
         if name in self.errors:
             return RuleOutcome(rule, error=self.errors[name])
-        return RuleOutcome(rule, self.found[name], note=self.notes.get(name, ""), sample=self.samples.get(name, ()))
+        note, sample = self.notes.get(name, ""), self.samples.get(name, ())
+        return RuleOutcome(rule, self.found[name], note=note, sample=sample, overall=self.overall.get(name))
 
     def _fail(self, rules: Sequence[Rule], reason: str) -> None:
         self.errors |= {rule.check: reason for rule in rules}
@@ -165,6 +167,8 @@ class _Look:
         for rule in self._of(*BAD, Freshness):
             at = by_check[rule.check]
             self.found[rule.check] = {part: self._judge(rule, part, values[at]) for part, values in counted.items()}
+            if isinstance(rule, Freshness) and isinstance(self.scope, Days) and counted:
+                self.overall[rule.check] = self._judge_age(rule, [values[at] for values in counted.values()])
         for rule in self._of(*BAD):
             self._sample(rule)
 
@@ -180,6 +184,10 @@ class _Look:
             return judge_newest(rule, value, period[1] if period else None, self.known.now, self._zone(rule))
         assert isinstance(rule, RowRule)
         return self._judge_bad(rule, part, int(value or 0))
+
+    def _judge_age(self, rule: Freshness, newest_of_days: Sequence[Any]) -> PartOutcome:
+        """Judge a table by its newest value: days that never came have no word."""
+        return self._judge(rule, WHOLE, max((each for each in newest_of_days if each is not None), default=None))
 
     def _zone(self, rule: Freshness) -> dt.tzinfo:
         is_plain = self.table.kind(rule.column) in ("date", "timestamp")
@@ -233,13 +241,14 @@ class _Look:
         ) or not set(found) <= set(self.fingerprints)
 
     def _compare(self, rule: Reconciliation) -> dict[str, PartOutcome]:
+        scope, grouping = (self.scope, self.grouping) if self.fingerprints else (Whole(), Grouping())
         if not rule.warehouse:
-            return compare(rule, self.table, self.scope, self.grouping, self.fingerprints)
+            return compare(rule, self.table, scope, grouping, self.fingerprints)
         elsewhere = self.known.elsewhere
         if rule.warehouse not in elsewhere:
             raise RuleError(f"no warehouse is named {rule.warehouse!r}: {nearest(rule.warehouse, elsewhere)}")
         with elsewhere[rule.warehouse]().session(f"reconciliation with {self.rules.title}") as other:
-            return compare_between(rule, self.table, self.scope, self.grouping, self.fingerprints, other)
+            return compare_between(rule, self.table, scope, grouping, self.fingerprints, other)
 
     def _ask(self, rule: Query) -> dict[str, PartOutcome]:
         parts = self.scope.apart(self.session, self.rules.name, self.table.types)
@@ -273,10 +282,14 @@ class _Look:
             if rule.severity == "error" and not isinstance(rule, RowCount | VolumeAnomaly)
         ]
         sound, known = sound_parts(others, self.fingerprints.keys(), self.scope.names), self.known
-        volumes = Volumes(rows, starts, sound, known.history, known.waived, known.refused)
-        found, self.accepted = judge_volumes(self._of(RowCount, VolumeAnomaly), volumes)
+        running = {part for part, period in periods.items() if days and period and period[1] > known.now}
+        volumes = Volumes(rows, starts, sound, known.history, known.waived, known.refused, running)
+        counted = self._of(RowCount, VolumeAnomaly)
+        found, self.accepted = judge_volumes(counted, volumes)
         self.found |= found
         if days is not None:
+            learned = [rule for rule in counted if learns(rule) and rows]
+            self.overall |= {rule.check: judge_days(rule, found[rule.check], volumes) for rule in learned}
             self._judge_unplaced(days)
 
     def _judge_unplaced(self, days: Days) -> None:

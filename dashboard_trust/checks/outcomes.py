@@ -29,6 +29,7 @@ class RuleOutcome:
     """What a rule found, by part; ``error`` says why it could be looked at in none, and then it found nothing.
 
     ``note`` is to be said though nothing is wrong; ``sample`` are keys of failing rows, where they were asked for.
+    ``overall`` is what the rule says of the whole table where that does not follow from its days.
     """
 
     rule: Rule
@@ -36,11 +37,19 @@ class RuleOutcome:
     error: str = ""
     note: str = ""
     sample: tuple[str, ...] = ()
+    overall: PartOutcome | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether it was looked at, and holds everywhere."""
-        return not self.error and all(part.passed for part in self.parts.values())
+        """Whether it was looked at, and holds of the whole."""
+        return not self.error and all(outcome.passed for _, outcome in self._deciding)
+
+    @property
+    def _deciding(self) -> Sequence[tuple[str, PartOutcome]]:
+        """What the word on the whole follows from, with its part; what rows of no day are wrong in is in it."""
+        if self.overall is None:
+            return sorted(self.parts.items())
+        return [(WHOLE, one) for one in (self.parts.get(WHOLE), self.overall) if one is not None]
 
     @property
     def errors(self) -> Mapping[str, str]:
@@ -61,7 +70,7 @@ class RuleOutcome:
         """What is wrong, with the newest three parts of which it is."""
         if self.error:
             return self.error
-        wrong = [_told(part, outcome) for part, outcome in sorted(self.parts.items()) if not outcome.passed]
+        wrong = [_told(part, outcome) for part, outcome in self._deciding if not outcome.passed]
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         return "; ".join(wrong[-3:]) + more or self.note
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -36,11 +36,11 @@ class Difference:
 
 
 def compare(
-    rule: Reconciliation, table: Table, scope: Scope, grouping: Grouping, parts: Iterable[str]
+    rule: Reconciliation, table: Table, scope: Scope, grouping: Grouping, parts: Collection[str]
 ) -> dict[str, PartOutcome]:
     """Judge these parts of a table beside another one of the same engine, in one query and one for its parts.
 
-    A part of which the other table has no rows at all is left out: what is missing there says nothing of this one.
+    A part that only one of them has is errored: what is missing there says nothing of this one.
 
     Raises:
         RuleError: There is no such table or column on the other side, or it cannot be added up.
@@ -66,26 +66,47 @@ def compare(
     query = exp.select(column(PART), *totals, differ).from_(by_key.subquery("by_key")).group_by(column(PART))
     found = {str(part): _difference(values) for part, *values in table.session.query(query)}
     there_too = count_groups(table.session, as_table(rule.table), other_grouping, [exp.Count(this=exp.Star())])
-    comparable = comparable_parts(rule, scope, parts, there_too)
-    return {part: judge_difference(rule, table.title, found.get(part)) for part in comparable}
+    return judge_parts(rule, table.title, scope, parts, there_too, found)
 
 
-def comparable_parts(rule: Reconciliation, scope: Scope, parts: Iterable[str], there_too: Collection[str]) -> list[str]:
-    """Return the parts to judge: of tables in parts, those that the other one has too.
+def judge_parts(  # noqa: PLR0913, PLR0917  # the rule, both sides, and what was found
+    rule: Reconciliation,
+    name: str,
+    scope: Scope,
+    parts: Collection[str],
+    there_too: Collection[str],
+    found: Mapping[str, Difference],
+) -> dict[str, PartOutcome]:
+    """Judge every part that both tables have, and say of each other one that it was not compared.
+
+    Args:
+        rule: What is compared.
+        name: The table's own name.
+        scope: How the parts are told.
+        parts: Those of the table.
+        there_too: Those of which the other one has rows, whether they count or not.
+        found: How both stand to each other, in the parts of which anything counts.
 
     Raises:
-        RuleError: It has none of them.
+        RuleError: They have no part in common.
     """
-    here = set(parts)
+    here, there = set(parts), set(there_too)
     if list(scope.names) == [WHOLE]:
-        return [WHOLE]
-    comparable = here & set(there_too)
-    if isinstance(scope, Days) and (days := [part for part in here if part]):
-        # A day that only the other one has is a hole here, but for those before and after all of ours.
-        comparable |= {part for part in there_too if min(days) < part < max(days)}
+        return {WHOLE: judge_difference(rule, name, found.get(WHOLE))}
+    days = [part for part in here if part] if isinstance(scope, Days) else []
+    # A day that only the other one has is a hole here, but for those before and after all of ours.
+    holes = {part for part in there if days and min(days) < part < max(days)}
+    comparable = (here & there) | holes
     if here and not comparable:
         raise RuleError(f"{rule.table} has no rows of {', '.join(sorted(here)[-3:])} to compare with")
-    return sorted(comparable)
+    judged = {part: judge_difference(rule, name, found.get(part)) for part in comparable}
+    judged |= {part: _not_compared(f"{rule.table} has no rows of it to compare with") for part in here - there}
+    beyond = {part for part, one in found.items() if one.rows[1]} - here - holes
+    return judged | {part: _not_compared(f"{name} has no rows of it, and {rule.table} has") for part in beyond}
+
+
+def _not_compared(reason: str) -> PartOutcome:
+    return PartOutcome(False, f"not compared: {reason}", errored=True)
 
 
 def judge_difference(rule: Reconciliation, name: str, found: Difference | None) -> PartOutcome:

@@ -5,14 +5,14 @@ Each engine adds up its own rows; of what is the same on both sides only the sum
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from sqlglot import exp
 
 from dashboard_trust.checks.outcomes import PartOutcome
-from dashboard_trust.checks.reconciliation import PART, WIDEST, Difference, comparable_parts, judge_difference, side
+from dashboard_trust.checks.reconciliation import PART, WIDEST, Difference, judge_parts, side
 from dashboard_trust.checks.scopes import Scope
 from dashboard_trust.checks.values import RuleError, Table
 from dashboard_trust.contracts.table_rules import Reconciliation
@@ -35,11 +35,11 @@ Keys = dict[str, tuple[int, int, Decimal]]
 
 
 def compare_between(  # noqa: PLR0913, PLR0917  # as `compare`, and where the other table is
-    rule: Reconciliation, table: Table, scope: Scope, grouping: Grouping, parts: Iterable[str], elsewhere: Session
+    rule: Reconciliation, table: Table, scope: Scope, grouping: Grouping, parts: Collection[str], elsewhere: Session
 ) -> dict[str, PartOutcome]:
     """Judge these parts of a table beside one of another engine.
 
-    A part of which the other table has no rows at all is left out, as in `compare`.
+    A part that only one of them has is errored, as in `compare`.
 
     Raises:
         RuleError: There is no such table or column there, or keys that no two engines write alike.
@@ -63,8 +63,7 @@ def compare_between(  # noqa: PLR0913, PLR0917  # as `compare`, and where the ot
     )
     found = _compare(rule, *sides)
     there_too = count_groups(elsewhere, as_table(rule.table), other_grouping, [exp.Count(this=exp.Star())])
-    comparable = comparable_parts(rule, scope, parts, there_too)
-    return {part: judge_difference(rule, table.title, found.get(part)) for part in comparable}
+    return judge_parts(rule, table.title, scope, parts, there_too, found)
 
 
 class _Side:

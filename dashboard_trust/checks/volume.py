@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from statistics import median
+from typing import TypeGuard
 
 from dashboard_trust.checks.outcomes import PartOutcome, RuleOutcome
+from dashboard_trust.contracts.rules import Rule
 from dashboard_trust.contracts.table_rules import RowCount, VolumeAnomaly
 from dashboard_trust.warehouses.parts import WHOLE
 
@@ -36,6 +38,7 @@ class Volumes:
         history: What was accepted before, of parts that are not among these.
         waived: Those that a person accepted as they are.
         refused: When those began that were no usual ones beside the accepted ones before them.
+        running: Those that are not over: they have no volume yet, and nothing is learned from them.
     """
 
     rows: Mapping[str, int]
@@ -44,6 +47,12 @@ class Volumes:
     history: History = field(default_factory=dict)
     waived: Set[str] = frozenset()
     refused: Set[dt.datetime] = frozenset()
+    running: Set[str] = frozenset()
+
+
+def learns(rule: Rule) -> TypeGuard[RowCount | VolumeAnomaly]:
+    """Whether a rule is judged by the volumes before."""
+    return isinstance(rule, VolumeAnomaly) or (isinstance(rule, RowCount) and rule.of_median is not None)
 
 
 def judge_volumes(
@@ -52,19 +61,25 @@ def judge_volumes(
     """Return what each rule (by its check's name) found in each part, and the rows of the parts to learn from.
 
     In the order of time, so that a part is judged by what was accepted before it; one that is not sound, or is an
-    anomaly itself, is not learned from unless a person accepted it.
+    anomaly itself, is not learned from unless a person accepted it. Of a running one only what is wrong however it
+    ends, or needs no history, has a word.
     """
     found: dict[str, dict[str, PartOutcome]] = {rule.check: {} for rule in rules}
     known, accepted = dict(volumes.history), dict[str, int]()
     refused = {rule.check: set(volumes.refused) for rule in rules}
     for part in sorted(volumes.rows, key=lambda part: (volumes.starts.get(part, dt.datetime.max), part)):
         rows, start = volumes.rows[part], volumes.starts.get(part)
+        if part in volumes.running:
+            for rule in rules:
+                if not learns(rule) or _is_out_of_bounds(rule, rows):
+                    found[rule.check][part] = _judge(_bounds_of(rule), rows, None, {}, frozenset())[0]
+            continue
         usual = True
         for rule in rules:
-            outcome, learns = _judge(rule, rows, start, known, refused[rule.check])
+            outcome, is_usual = _judge(rule, rows, start, known, refused[rule.check])
             found[rule.check][part] = outcome
-            usual = usual and learns
-            if start is not None and not learns and part not in volumes.waived and not _is_out_of_bounds(rule, rows):
+            usual = usual and is_usual
+            if start is not None and not is_usual and part not in volumes.waived and not _is_out_of_bounds(rule, rows):
                 refused[rule.check].add(start)
         if part in volumes.sound and (usual or part in volumes.waived):
             accepted[part] = rows
@@ -89,6 +104,27 @@ def sound_parts(outcomes: Sequence[RuleOutcome], parts: Set[str], known: Collect
         # What is wrong with the whole of a table may be wrong with any part of it.
         sound = set() if WHOLE in failed and WHOLE not in known else sound - failed
     return sound
+
+
+def judge_days(rule: RowCount | VolumeAnomaly, found: Mapping[str, PartOutcome], volumes: Volumes) -> PartOutcome:
+    """Judge the volume of a whole table by what was found of its days.
+
+    A weekday's first ones, before there was enough history to judge one of that weekday, hold it no longer.
+    """
+    first: dict[int, dt.datetime] = {}
+    for part, start in sorted(volumes.starts.items(), key=lambda item: item[1]):
+        if part in found and not found[part].reason.startswith(TOO_LITTLE):
+            first.setdefault(start.weekday(), start)
+    known = {
+        part: outcome
+        for part, outcome in found.items()
+        if (begun := volumes.starts.get(part)) is None or begun >= first.get(begun.weekday(), dt.datetime.min)
+    }
+    if not known:
+        return PartOutcome(rule.too_little == "pass", f"{TOO_LITTLE}: no day of it is over")
+    running = sorted(volumes.running - known.keys())
+    judged = RuleOutcome(rule, known, note=f"not yet over: {', '.join(running)}" if running else "")
+    return PartOutcome(judged.passed, judged.reason)
 
 
 def judge_empty(rule: RowCount) -> PartOutcome:
@@ -118,6 +154,10 @@ def _judge(
 def _is_out_of_bounds(rule: RowCount | VolumeAnomaly, rows: int) -> bool:
     """Return whether so many rows are wrong whatever was before."""
     return isinstance(rule, RowCount) and bool(judge_row_count(replace(rule, of_median=None), rows, None, {}))
+
+
+def _bounds_of(rule: RowCount | VolumeAnomaly) -> RowCount | VolumeAnomaly:
+    return replace(rule, of_median=None) if isinstance(rule, RowCount) else rule
 
 
 def judge_row_count(rule: RowCount, rows: int, start: dt.datetime | None, history: History) -> str:

@@ -10,11 +10,11 @@ from dagster._core.events import DagsterEvent
 
 from dashboard_trust.checks.outcomes import RuleOutcome
 from dashboard_trust.checks.row_counts import refuse_conditions
+from dashboard_trust.checks.volume import learns
 from dashboard_trust.contracts.rules_yaml import parse_rules
 from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
 from dashboard_trust.enforcement.gated_step import add_checks, body_of, check_spec, keys_of
-from dashboard_trust.enforcement.known_tables import learns
 from dashboard_trust.enforcement.rule_results import results_of
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
 

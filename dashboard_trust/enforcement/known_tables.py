@@ -5,16 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
-from typing import TypeGuard
 
 import dagster as dg
 from sqlglot import exp
 
 from dashboard_trust.checks.known import Known
-from dashboard_trust.checks.volume import SUCH_DAYS, TOO_LITTLE
+from dashboard_trust.checks.volume import SUCH_DAYS, TOO_LITTLE, learns
 from dashboard_trust.contracts.model import DashboardContract, Promise, Requirement
-from dashboard_trust.contracts.rules import Rule
-from dashboard_trust.contracts.table_rules import Columns, RowCount, TableRules, VolumeAnomaly
+from dashboard_trust.contracts.table_rules import Columns, TableRules
 from dashboard_trust.enforcement.slices import partition_slice
 from dashboard_trust.errors import DashboardTrustError
 from dashboard_trust.evidence.facts import Evidence
@@ -57,11 +55,6 @@ def read_known(
             day for day in _waived_days(evidence, asset, names) if _is_waived_on(spec, rules, day, evidence, names)
         }
     return Known(now, _rows(session, spec, rules, believed), waived, refused, _schemas(evidence, asset))
-
-
-def learns(rule: Rule) -> TypeGuard[RowCount | VolumeAnomaly]:
-    """Whether a rule is judged by the volumes before."""
-    return isinstance(rule, VolumeAnomaly) or (isinstance(rule, RowCount) and rule.of_median is not None)
 
 
 def _for_ever(evidence: Evidence) -> Evidence:

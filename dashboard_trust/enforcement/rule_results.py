@@ -16,20 +16,30 @@ from dashboard_trust.warehouses.parts import WHOLE
 def results_of(outcome: RuleOutcome, partitions: Iterable[str | None]) -> dict[str | None, PartitionResult]:
     """Return what a rule found of each of these partitions (None: of the table, by day if it has days).
 
-    One of which it found nothing, or could not look at, is left out.
+    One of which it found nothing, or could not look at, is left out; a table of which that is true of some days has not
+    passed, and has words of the others.
     """
     results = {partition: _result(outcome, partition) for partition in partitions}
     return {partition: result for partition, result in results.items() if result is not None}
 
 
 def _result(outcome: RuleOutcome, partition: str | None) -> PartitionResult | None:
-    found = outcome.found_in(partition)
-    if not found or any(one.errored for one in found.values()):
+    warns = outcome.rule.severity == "warn"
+    if partition is None:
+        return _result_of_table(outcome, warns)
+    found = list(outcome.found_in(partition).values())
+    if not found or found[0].errored:
         return None
-    reason = outcome.reason if partition is None else "; ".join(one.reason for one in found.values())
+    return PartitionResult(found[0].passed, found[0].reason or outcome.note, warns)
+
+
+def _result_of_table(outcome: RuleOutcome, warns: bool) -> PartitionResult | None:
+    looked_at = {part: one for part, one in outcome.parts.items() if not one.errored}
+    if not looked_at and outcome.overall is None:
+        return None
     days: dict[str, Any] = {}
+    by_day = any(outcome.parts) or outcome.overall is not None
     # What is wrong with rows of no day, or with the table, may be wrong with any day.
-    if partition is None and any(found) and (WHOLE not in found or found[WHOLE].passed):
-        days[DAYS] = dg.MetadataValue.json({day: [one.passed, one.reason] for day, one in found.items() if day})
-    passed = all(one.passed for one in found.values())
-    return PartitionResult(passed, reason or outcome.note, outcome.rule.severity == "warn", days)
+    if by_day and (WHOLE not in looked_at or looked_at[WHOLE].passed):
+        days[DAYS] = dg.MetadataValue.json({day: [one.passed, one.reason] for day, one in looked_at.items() if day})
+    return PartitionResult(outcome.passed, outcome.reason, warns, days)

@@ -12,6 +12,7 @@ from dashboard_trust.checks.evaluate import check_table
 from dashboard_trust.checks.outcomes import RuleOutcome, TableReport
 from dashboard_trust.checks.row_counts import refuse_conditions
 from dashboard_trust.checks.scopes import Days, Partitions, Scope, Whole
+from dashboard_trust.checks.volume import learns
 from dashboard_trust.checks.wording import describe_rule
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.rules import Rule, as_check_name
@@ -19,7 +20,7 @@ from dashboard_trust.contracts.table_names import name_table
 from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.enforcement.evaluations import evaluate_partitions, fail_unanswered, find_moved
 from dashboard_trust.enforcement.gated_step import check_spec
-from dashboard_trust.enforcement.known_tables import learns, read_known
+from dashboard_trust.enforcement.known_tables import read_known
 from dashboard_trust.enforcement.partition_mappings import Graph, period_of
 from dashboard_trust.enforcement.rule_results import results_of
 from dashboard_trust.enforcement.slices import PARTITION_EXPR, partition_columns, partition_slice

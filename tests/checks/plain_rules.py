@@ -122,15 +122,16 @@ class Plain:
 
     def _reconciled(self, rule: t.Reconciliation, parts: Mapping[str, Rows]) -> dict[str, tuple[bool, Any]]:
         there = self.parts(self.others)
-        asked = set(parts)
-        if self.names != ("",):
-            asked &= {part for part, rows in there.items() if rows}
-        days = [part for part in parts if part]
-        if self.by_day and days:
-            asked |= {part for part in there if min(days) < part < max(days)}
-        if parts and not asked:
+        known, asked, alone = {part for part, rows in there.items() if rows}, set(parts), set()
+        if not parts:  # of a table by day without a row, all is compared
+            parts, there, asked = {"": []}, {"": self.others}, {""}
+        elif self.names != ("",):
+            days = [part for part in parts if part and self.by_day]
+            holes = {part for part in known if days and min(days) < part < max(days)}
+            alone, asked = (asked ^ known) - holes, (asked & known) | holes
+        if not asked:
             raise NotAskableError
-        found = {}
+        found = dict.fromkeys(alone, (False, None))
         for part in asked:
             sums = [totals(rule, rows.get(part, [])) for rows in (parts, there)]
             keys = {*sums[0], *sums[1]}

@@ -21,8 +21,8 @@ def reported(report):
     for outcome in report.outcomes:
         if outcome.error:
             wrong[outcome.rule.check] = ERRORED
-        elif not outcome.passed:
-            wrong[outcome.rule.check] = {part: one[1] for part, one in found(outcome).items() if not one[0]}
+        elif parts := {part: one[1] for part, one in found(outcome).items() if not one[0]}:
+            wrong[outcome.rule.check] = parts
     return wrong
 
 

@@ -684,7 +684,8 @@ def test_several_partitions_in_one_go_are_what_each_is_alone(session, way):
     for outcome in together.outcomes[:-1]:
         each = {key: outcome_of(report, outcome.rule) for key, report in alone.items()}
         assert not outcome.error
-        assert {k: v for k, v in outcome.parts.items() if k in keys} == {
+        assert set(outcome.errors) == {key for key, one in each.items() if one.error}
+        assert {k: v for k, v in outcome.parts.items() if k in keys and not v.errored} == {
             key: one.parts[key] for key, one in each.items() if key in one.parts
         }
 
@@ -774,18 +775,97 @@ def test_a_query_with_tables_of_its_own_reads_the_rows_of_its_part(session):
     assert summary(report)["query"] == {"n1": (False, 2), "n2": (True, 1)}
 
 
-def test_a_hole_among_the_days_is_a_difference_and_what_is_older_or_newer_is_not(session):
+def test_a_hole_among_the_days_is_a_difference_and_what_only_one_side_has_is_errored(session):
     data = [row(n, at=moment(n, 10)) for n in range(1, 7)]
-    tables = {**orders(data[1], data[2], data[4]), "shop.others": orders(*data)["shop.orders"]}
+    others = orders(*data[:1], *data[2:4], data[5])["shop.orders"]
+    tables = {**orders(data[1], data[2], data[4]), "shop.others": others}
+    rule = t.Reconciliation("shop.others", ("id",), name="same")
 
-    found = summary(look(session, tables, t.Reconciliation("shop.others", ("id",), name="same"), scope=Days("at")))
+    found = outcome_of(look(session, tables, rule, scope=Days("at")), rule)
 
-    assert found["same"] == {
-        "2024-03-02": (True, 0),
-        "2024-03-03": (True, 0),
-        "2024-03-04": (False, 1),
-        "2024-03-05": (True, 0),
+    assert {part: (one.passed, one.errored) for part, one in found.parts.items()} == {
+        "2024-03-01": (False, True),
+        "2024-03-02": (False, True),
+        "2024-03-03": (True, False),
+        "2024-03-04": (False, False),
+        "2024-03-05": (False, True),
+        "2024-03-06": (False, True),
     }
+    assert not found.passed
+    assert found.parts["2024-03-02"].reason == "not compared: shop.others has no rows of it to compare with"
+
+
+def test_a_table_that_lost_its_newest_days_is_not_reconciled(session):
+    data = [row(n, at=moment(n, 10)) for n in range(1, 4)]
+    tables = {**orders(data[0]), "shop.others": orders(*data)["shop.orders"]}
+    rule = t.Reconciliation("shop.others", ("id",), name="same")
+
+    found = outcome_of(look(session, tables, rule, scope=Days("at")), rule)
+
+    assert not found.passed
+    assert "2024-03-03: not compared: shop.orders has no rows of it, and shop.others has" in found.reason
+
+
+def test_days_that_do_not_count_on_the_other_side_are_not_missed(session):
+    data = [row(n, at=moment(n, 10)) for n in range(1, 4)]
+    tables = {**orders(data[0]), "shop.others": orders(*data)["shop.orders"]}
+    rule = t.Reconciliation("shop.others", ("id",), name="same", other_where="id < 2")
+
+    assert outcome_of(look(session, tables, rule, scope=Days("at")), rule).passed
+
+
+def test_a_partition_that_cannot_be_compared_is_errored_among_others(session):
+    tables = {**orders(row(1), row(2)), "shop.others": orders(row(2))["shop.orders"]}
+    rule = t.Reconciliation("shop.others", ("id",), name="same")
+
+    found = outcome_of(look(session, tables, rule, scope=by_id(1, 2)), rule)
+
+    assert set(found.errors) == {"1"}
+    assert found.parts["2"].passed
+
+
+@pytest.mark.parametrize("scope", [Whole(), Days("at")])
+def test_an_empty_table_is_reconciled_though_no_rows_are_allowed(session, scope):
+    tables = {**orders(), "shop.others": orders(row(1), row(2))["shop.orders"]}
+    rule = t.Reconciliation("shop.others", ("id",), name="same")
+
+    found = summary(look(session, tables, t.RowCount(min=0), rule, scope=scope))
+
+    assert found == {"row_count": {"": (True, 0)}, "same": {"": (False, 2)}}
+
+
+@pytest.mark.parametrize(("hours", "passes"), [(200, False), (500, True)])
+def test_a_table_by_day_is_as_fresh_as_its_newest_value_and_each_day_by_its_own_end(session, hours, passes):
+    fresh = t.Freshness("at", dt.timedelta(hours=hours))
+
+    found = outcome_of(look(session, orders(row(1, at=moment(1, 10))), fresh, scope=Days("at")), fresh)
+
+    assert found.passed is passes
+    assert found.parts["2024-03-01"].passed
+    assert ("218.0 hours before now" in found.reason) is not passes
+
+
+def test_a_table_by_day_is_fresh_though_an_old_day_ended_early(session):
+    fresh = t.Freshness("at", dt.timedelta(hours=6))
+
+    found = outcome_of(
+        look(session, orders(row(1, at=moment(1)), row(2, at=moment(10, 11))), fresh, scope=Days("at")), fresh
+    )
+
+    assert found.passed
+    assert {part: one.passed for part, one in found.parts.items()} == {"2024-03-01": False, "2024-03-10": True}
+
+
+def test_a_day_that_is_not_over_has_no_volume_and_what_it_may_never_have_is_said(session):
+    usual, bounded = t.VolumeAnomaly(too_little="pass"), t.RowCount(of_median=(0.5, 2), too_little="pass")
+    tight = t.RowCount(max=0, of_median=(0.5, 2), too_little="pass", name="tight")
+
+    report = look(session, orders(row(1, at=moment(10, 1))), usual, bounded, tight, scope=Days("at"))
+
+    assert (outcome_of(report, usual).parts, outcome_of(report, bounded).parts) == ({}, {})
+    assert outcome_of(report, usual).passed
+    assert not outcome_of(report, tight).passed
+    assert report.accepted == {}
 
 
 @pytest.mark.parametrize(("tolerance", "passes"), [("0.0009", False), ("0.001", True)])

@@ -112,11 +112,16 @@ def test_without_a_key_other_sums_differ(compare):
     assert "shop.orders has 1 for 1.00, shop.orders has 1 for 2.00; they differ" in found.reason
 
 
-def test_days_are_compared_by_themselves_and_one_that_is_not_there_is_not_compared(compare):
+def test_days_are_compared_by_themselves_and_one_that_is_not_there_is_errored(compare):
     here = rows(row(DAY, 1, "1"), row(NEXT, 2, "2"), row(dt.date(2026, 1, 3), 3, "3"))
     found = compare(here, rows(row(DAY, 1, "1"), row(NEXT, 2, "2.01")), Days("day"))
 
-    assert {part: outcome.passed for part, outcome in found.parts.items()} == {"2026-01-01": True, "2026-01-02": False}
+    assert {part: outcome.passed for part, outcome in found.parts.items()} == {
+        "2026-01-01": True,
+        "2026-01-02": False,
+        "2026-01-03": False,
+    }
+    assert set(found.errors) == {"2026-01-03"}
 
 
 @pytest.mark.parametrize(

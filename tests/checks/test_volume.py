@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard_trust.checks.volume import TOO_LITTLE, Volumes, judge_empty, judge_volumes
+from dashboard_trust.checks.volume import TOO_LITTLE, Volumes, judge_days, judge_empty, judge_volumes
 from dashboard_trust.contracts.table_rules import RowCount, VolumeAnomaly
 from dashboard_trust.enforcement.partition_mappings import period_of
 from dashboard_trust.errors import ContractError
@@ -305,3 +305,38 @@ def test_a_day_without_rows_is_not_in_the_way_of_later_ones():
     found, _ = judged(replace(BOUNDED, too_little="pass"), volumes_of(rows))
 
     assert [n for n, outcome in enumerate(found) if not outcome.passed] == [7]
+
+
+def overall(rule, volumes: Volumes):
+    return judge_days(rule, judge_volumes([rule], volumes)[0][rule.check], volumes)
+
+
+@pytest.mark.parametrize("rule", [ANOMALY, BOUNDED])
+def test_a_new_table_is_held_by_too_little_history_and_an_old_one_by_that_of_its_beginning_is_not(rule):
+    assert not overall(rule, volumes_of(seasonal(1))).passed
+    assert overall(replace(rule, too_little="pass"), volumes_of(seasonal(1))).passed
+    assert overall(rule, volumes_of(seasonal(10))).passed
+
+
+def test_history_that_is_missing_after_there_was_enough_holds_the_table():
+    rule, rows = BOUNDED, seasonal(12)
+    bad = set(range(28, 63))  # five weeks that are wrong for another reason
+
+    found = overall(rule, volumes_of(rows, bad))
+
+    assert not found.passed
+    assert TOO_LITTLE in found.reason
+
+
+def test_a_running_day_is_no_anomaly_and_has_not_passed_and_is_not_learned_from():
+    rows = [*seasonal(10), 1]
+    today = start_of(70).date().isoformat()
+    volumes = replace(volumes_of(rows), running={today})
+
+    found, accepted = judge_volumes([ANOMALY, BOUNDED], volumes)
+
+    assert not any(today in parts for parts in found.values())
+    assert today not in accepted
+    assert overall(ANOMALY, volumes).passed
+    assert overall(ANOMALY, volumes).reason == f"not yet over: {today}"
+    assert not overall(ANOMALY, volumes_of(rows)).passed

@@ -238,6 +238,63 @@ def test_a_table_without_partitions_is_judged_by_day(shop):
     assert said["unique_id"].passed
 
 
+def by_day_and_whole(shop, rule, rows):
+    """Return who is held by a rule of a table by day: a consumer of the whole, and one of each of these days."""
+    orders = shop(rule, partitions=None, time_column="day")
+    orders.write(rows)
+    (said,) = [e for e in orders.check().get_asset_check_evaluations() if e.check_name == rule.check]
+    days = said.metadata["dashboard_trust/days"].value
+    return rule.check in orders.findings(), {day: days.get(day, [None])[0] for day in rows}
+
+
+def test_a_table_by_day_that_is_late_holds_who_reads_all_of_it_and_not_its_days(shop):
+    held, days = by_day_and_whole(shop, Freshness("day", dt.timedelta(hours=30)), {D1: [(1, 5)], D2: [(2, 5)]})
+
+    assert held
+    assert days == {D1: True, D2: True}
+
+
+def test_a_table_by_day_that_was_compared_in_part_holds_who_reads_all_of_it(shop, warehouse):
+    with warehouse.connect("test") as connection:
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute("CREATE TABLE shop.payments (day DATE, id INT, amount INT)")
+        connection.execute(f"INSERT INTO shop.payments VALUES ('{D1}', 1, 5), ('{D2}', 2, 5)")
+    rule = Reconciliation("shop.payments", ("id",), name="payments")
+
+    held, days = by_day_and_whole(shop, rule, {D1: [(1, 5)], D2: [(2, 5)], D3: [(3, 5)]})
+
+    assert held
+    assert days == {D1: True, D2: True, D3: None}
+
+
+@pytest.mark.parametrize("rule", [VolumeAnomaly(), RowCount(of_median=(0.5, 2))])
+def test_a_running_day_and_an_old_beginning_hold_nobody_who_reads_the_whole(shop, rule):
+    today = dt.datetime.now(dt.UTC).date()
+    known = [(today - dt.timedelta(days=n)).isoformat() for n in range(70, 0, -1)]
+
+    held, days = by_day_and_whole(shop, rule, {**{day: [(1, 5), (2, 5)] for day in known}, str(today): [(1, 5)]})
+
+    assert not held
+    assert (days[known[0]], days[known[-1]], days[str(today)]) == (False, True, None)
+
+
+def test_a_day_that_cannot_be_compared_any_more_does_not_keep_its_pass_in_a_run_of_several(shop, run, warehouse):
+    orders = shop(Reconciliation("shop.payments", ("id",), name="payments"))
+    with warehouse.connect("test") as connection:
+        connection.execute("CREATE SCHEMA shop")
+        connection.execute("CREATE TABLE shop.payments (day DATE, id INT, amount INT)")
+        connection.execute(f"INSERT INTO shop.payments VALUES ('{D1}', 1, 5), ('{D2}', 2, 5)")
+    orders.write({D1: [(1, 5)], D2: [(2, 5)]})
+    assert orders.findings(D1) == {}
+    with warehouse.connect("test") as connection:
+        connection.execute(f"DELETE FROM shop.payments WHERE day = '{D1}'")
+
+    run(orders.defs, "shop/orders", day=D1, to=D2)
+
+    assert outcomes(orders.findings(D1)) == {"payments": "errored"}
+    assert orders.findings(D2) == {}
+
+
 def test_each_failure_finds_its_own_owner(shop):
     owners = {"volume": "team:source", "errored": "team:platform"}
     orders = shop(
