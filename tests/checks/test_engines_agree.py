@@ -25,10 +25,17 @@ def agree(engines, case):
         assert not apart, f"{engine}: (found, wanted) {apart} {errors}"
 
 
-@settings(PATIENT, max_examples=100)
+@settings(PATIENT, max_examples=40)
 @given(cases())
 @example(Case([], [], TableRules("shop/orders", (RowCount(min=0), NotNull("id")), table=NAME), "day"))
 def test_every_engine_finds_what_is_found_row_by_row(engines, case):
+    agree(engines, case)
+
+
+@pytest.mark.long
+@settings(PATIENT, max_examples=200)
+@given(cases())
+def test_every_engine_finds_in_two_hundred_frames_what_is_found_row_by_row(engines, case):
     agree(engines, case)
 
 

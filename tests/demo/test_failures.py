@@ -159,6 +159,7 @@ def test_checks_that_looked_at_an_older_load_hold(demo):
     demo.assert_shows(demo.day)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spoil", [half_of_the_payments_missing, source_file_missing])
 def test_dagsters_own_command_holds_the_dashboard_launched_alone(demo, spoil):
     before = demo.publication()

@@ -7,6 +7,9 @@ import json
 import pytest
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture
 def corrected(demo):
     """The demo's home after a correction was published: two versions."""

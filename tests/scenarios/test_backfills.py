@@ -36,7 +36,10 @@ from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.enforcement.gated_assets import trust, trusted_dashboard
 
 # Dagster's own backfill daemon calls what Dagster has deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:Function `AssetSelection.sources` is deprecated")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore:Function `AssetSelection.sources` is deprecated"),
+]
 
 PROJECT = Path(__file__).parent / "backfill_projects" / "grains.py"
 TABLES = ("raw", "model", "mart")
