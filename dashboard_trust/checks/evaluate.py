@@ -224,7 +224,9 @@ class _Look:
         for rule in self._of(Reconciliation):
             compared = self._attempt(rule, partial(self._compare, rule))
             if compared is not None:
-                self.found[rule.check] = compared
+                # A day that goes on may have come to one side first.
+                early = {part for part, one in compared.items() if one.errored and self._goes_on(part)}
+                self.found[rule.check] = {part: one for part, one in compared.items() if part not in early}
         for rule in self._of(Query):
             asked = self._attempt(rule, partial(self._ask, rule))
             if asked is not None:
@@ -239,6 +241,11 @@ class _Look:
         return any(
             shape.fingerprint(*found.get(part, (0, None))[:2]) != before for part, before in self.fingerprints.items()
         ) or not set(found) <= set(self.fingerprints)
+
+    def _goes_on(self, part: str) -> bool:
+        """Return whether a part is a day that is not over."""
+        period = self.scope.period(part) if isinstance(self.scope, Days) else None
+        return period is not None and period[1] > self.known.now
 
     def _compare(self, rule: Reconciliation) -> dict[str, PartOutcome]:
         scope, grouping = (self.scope, self.grouping) if self.fingerprints else (Whole(), Grouping())
@@ -282,7 +289,7 @@ class _Look:
             if rule.severity == "error" and not isinstance(rule, RowCount | VolumeAnomaly)
         ]
         sound, known = sound_parts(others, self.fingerprints.keys(), self.scope.names), self.known
-        running = {part for part, period in periods.items() if days and period and period[1] > known.now}
+        running = {part for part in rows if self._goes_on(part)}
         volumes = Volumes(rows, starts, sound, known.history, known.waived, known.refused, running)
         counted = self._of(RowCount, VolumeAnomaly)
         found, self.accepted = judge_volumes(counted, volumes)

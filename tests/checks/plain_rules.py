@@ -131,7 +131,8 @@ class Plain:
             alone, asked = (asked ^ known) - holes, (asked & known) | holes
         if not asked:
             raise NotAskableError
-        found = dict.fromkeys(alone, (False, None))
+        # A day that goes on may have come to one side first.
+        found = {part: (False, None) for part in alone if not (self.by_day and part and end_of(part) > self.now)}
         for part in asked:
             sums = [totals(rule, rows.get(part, [])) for rows in (parts, there)]
             keys = {*sums[0], *sums[1]}

@@ -63,9 +63,9 @@ def rules(*asked, **options) -> t.TableRules:
     return t.TableRules("shop/orders", asked, table="shop.orders", **options)
 
 
-def look(session, data, *asked, scope=None, **options):
+def look(session, data, *asked, scope=None, known=None, **options):
     with written(session, data):
-        return check_table(session, rules(*asked, **options), scope, Known(NOW))
+        return check_table(session, rules(*asked, **options), scope, known or Known(NOW))
 
 
 def outcome_of(report, rule):
@@ -804,6 +804,19 @@ def test_a_table_that_lost_its_newest_days_is_not_reconciled(session):
 
     assert not found.passed
     assert "2024-03-03: not compared: shop.orders has no rows of it, and shop.others has" in found.reason
+
+
+@pytest.mark.parametrize(("hour", "is_over"), [(0, True), (-1, False)])
+def test_a_day_that_goes_on_may_have_come_to_one_side_first(session, hour, is_over):
+    data = [row(n, at=moment(n, 10)) for n in range(1, 3)]
+    tables = {**orders(data[0]), "shop.others": orders(*data)["shop.orders"]}
+    rule = t.Reconciliation("shop.others", ("id",), name="same")
+    known = Known(now=moment(3) + dt.timedelta(hours=hour))
+
+    found = outcome_of(look(session, tables, rule, scope=Days("at"), known=known), rule)
+
+    assert ("2024-03-02" in found.parts) == is_over
+    assert found.passed != is_over
 
 
 def test_days_that_do_not_count_on_the_other_side_are_not_missed(session):
