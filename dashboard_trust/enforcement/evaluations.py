@@ -23,11 +23,15 @@ MOST_REASONS, MOST_TOLD = 500, 10
 
 @dataclass(frozen=True, slots=True)
 class PartitionResult:
-    """What a check says of one partition; ``metadata`` is shown with it."""
+    """What a check says of one partition; ``metadata`` is shown with it.
+
+    One that does not pass and ``stops`` keeps Dagster from what else the run was to build from it.
+    """
 
     passed: bool
     reason: str = ""
     warns: bool = False
+    stops: bool = True
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -55,7 +59,7 @@ def evaluate_partitions(
                 passed=result.passed,
                 severity=dg.AssetCheckSeverity.WARN if result.warns else dg.AssetCheckSeverity.ERROR,
                 description=result.reason or None,
-                blocking=blocking and not result.warns,
+                blocking=blocking and result.stops and not result.warns,
                 target_materialization_data=_target(loads, (key.asset_key.to_user_string(), partition)),
                 metadata=dict(result.metadata),
             )

@@ -42,4 +42,4 @@ def _result_of_table(outcome: RuleOutcome, warns: bool) -> PartitionResult | Non
     # What is wrong with rows of no day, or with the table, may be wrong with any day.
     if by_day and (WHOLE not in looked_at or looked_at[WHOLE].passed):
         days[DAYS] = dg.MetadataValue.json({day: [one.passed, one.reason] for day, one in looked_at.items() if day})
-    return PartitionResult(outcome.passed, outcome.reason, warns, days)
+    return PartitionResult(outcome.passed, outcome.reason, warns, metadata=days)

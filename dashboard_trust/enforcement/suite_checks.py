@@ -118,7 +118,9 @@ def _told(expectation: Expectation, looks: Mapping[str, Look]) -> dict[str | Non
         if found.outcome != "errored":
             # A condition on rows leaves some of them out: those that count are what the expectation saw.
             metadata = {**found.details, "rows": found.details.get("element_count", look.rows)}
-            told[part or None] = PartitionResult(found.outcome == "passed", found.reason, expectation.warns, metadata)
+            told[part or None] = PartitionResult(
+                found.outcome == "passed", found.reason, expectation.warns, metadata=metadata
+            )
     return told
 
 

@@ -17,7 +17,7 @@ from dashboard_trust.checks.wording import describe_rule
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.rules import Rule, as_check_name
 from dashboard_trust.contracts.table_names import name_table
-from dashboard_trust.contracts.table_rules import TableRules
+from dashboard_trust.contracts.table_rules import Freshness, TableRules
 from dashboard_trust.enforcement.evaluations import evaluate_partitions, fail_unanswered, find_moved
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.enforcement.known_tables import read_known
@@ -82,7 +82,11 @@ def table_checks(
         unmoved = [partition for partition in partitions if partition not in moved]
         results = {
             dg.AssetCheckKey(spec.key, outcome.rule.check): {
-                partition: replace(result, metadata={**result.metadata, **_described(outcome, report, partition)})
+                partition: replace(
+                    result,
+                    stops=_stops(spec, rules, outcome.rule),
+                    metadata={**result.metadata, **_described(outcome, report, partition)},
+                )
                 for partition, result in results_of(outcome, unmoved).items()
             }
             for outcome in found
@@ -176,7 +180,16 @@ def _refuse_volumes(spec: dg.AssetSpec, rules: TableRules, time_column: str | No
 def _check_spec(spec: dg.AssetSpec, rules: TableRules, rule: Rule) -> dg.AssetCheckSpec:
     owners = {"failed": rules.owner_of(rule), "errored": rules.owner_of(rule, errored=True)}
     metadata = {OWNERS: {kind: owner for kind, owner in owners.items() if owner}}
-    return check_spec(spec, rule.check, describe_rule(rule), blocking=rule.severity == "error", metadata=metadata)
+    return check_spec(spec, rule.check, describe_rule(rule), blocking=_stops(spec, rules, rule), metadata=metadata)
+
+
+def _stops(spec: dg.AssetSpec, rules: TableRules, rule: Rule) -> bool:
+    """Return whether nothing else of the run may be built from rows that break a rule.
+
+    The age of a table that has days is for those who read all of it; the gate of who reads older days asks for theirs.
+    """
+    has_days = spec.partitions_def is None and bool(rules.time_column or spec.metadata.get(TIME_COLUMN))
+    return rule.severity == "error" and not (has_days and isinstance(rule, Freshness))
 
 
 def _scope(spec: dg.AssetSpec, rules: TableRules, keys: Sequence[str]) -> Scope:

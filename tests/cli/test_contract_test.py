@@ -64,12 +64,13 @@ def test_a_table_that_keeps_it_is_0_and_what_is_not_checked_is_named(shop, capfd
         "passed    columns",
         "passed    unique_id",
         "passed    not_null_id",
+        "passed    length_id",
         "passed    known",
         "passed    row_count",
     ]
     assert lines[-2].startswith("unchecked pay.yaml:15: ")
     assert "'soda'" in lines[-2]
-    assert lines[-1] == "raw/payments: 5 of 5 rules pass; not checked here: 1"
+    assert lines[-1] == "raw/payments: 6 of 6 rules pass; not checked here: 1"
 
 
 def test_a_rule_that_fails_is_3_with_its_reason(shop, capfd):
@@ -90,8 +91,8 @@ def test_a_rule_that_only_warns_is_said_and_is_0(shop, capfd):
 @pytest.mark.parametrize(
     ("sql", "errored"),
     [
-        ("DROP TABLE raw.payments", ["columns", "unique_id", "not_null_id", "known", "row_count"]),
-        ("ALTER TABLE raw.payments DROP id", ["unique_id", "not_null_id"]),
+        ("DROP TABLE raw.payments", ["columns", "unique_id", "not_null_id", "length_id", "known", "row_count"]),
+        ("ALTER TABLE raw.payments DROP id", ["unique_id", "not_null_id", "length_id"]),
     ],
 )
 def test_what_could_not_be_looked_at_is_errored_and_never_passes_and_one_reason_is_one_line(shop, capfd, sql, errored):
@@ -114,6 +115,7 @@ def test_json_has_every_rule(shop, capfd):
         "columns": "passed",
         "unique_id": "failed",
         "not_null_id": "passed",
+        "length_id": "passed",
         "known": "warned",
         "row_count": "passed",
     }
@@ -178,7 +180,7 @@ def test_what_a_data_contract_asks_in_vain_is_said_also_from_the_dashboard_that_
     assert said[-3].startswith("unchecked pay.yaml:15: /schema/0/properties/1/quality/1: is not checked: ")
     assert said[-2:] == [
         "unchecked dash.yaml: a load is due within 26 hours, which the dashboard's gate checks",
-        "raw/payments: 5 of 5 rules pass; not checked here: 2",
+        "raw/payments: 6 of 6 rules pass; not checked here: 2",
     ]
 
 

@@ -72,7 +72,7 @@ class Shop:
             connection.execute("CREATE SCHEMA IF NOT EXISTS shop")
             connection.execute(f"CREATE TABLE IF NOT EXISTS shop.orders ({self.columns})")
             for day in days:
-                at = f"{day[:10]} {day[11:]}".strip()
+                at = day and f"{day[:10]} {day[11:]}".strip()
                 connection.execute("DELETE FROM shop.orders WHERE day = ?", [at])
                 for row in self.rows[day]:
                     connection.execute(f"INSERT INTO shop.orders VALUES (?, {', '.join('?' * len(row))})", [at, *row])
@@ -551,6 +551,16 @@ def test_rows_of_no_day_are_no_other_rows_than_the_load_left(shop):
 
     said = {e.check_name: e.description for e in orders.check().get_asset_check_evaluations()}
     assert said == {"row_count": "1 rows have no readable day", "not_null_id": None}
+
+
+def test_an_old_table_by_day_fails_its_freshness_and_stops_nobody_who_reads_older_days(shop):
+    orders = shop(Freshness("day", within=dt.timedelta(hours=24)), partitions=None, time_column="day")
+
+    result = orders.write({D1: [(1, 5)]})
+
+    fresh = next(e for e in result.get_asset_check_evaluations() if e.check_name == "freshness_day")
+    assert (fresh.passed, fresh.severity, fresh.blocking) == (False, dg.AssetCheckSeverity.ERROR, False)
+    assert orders.findings()["freshness_day"].outcome is Outcome.FAILED
 
 
 def test_checks_of_assets_with_alike_names_live_side_by_side(warehouse):
