@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,20 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     home.mkdir()
     with dg.DagsterInstance.local_temp(str(home), overrides=QUIET) as instance:
         yield instance
+
+
+@pytest.fixture(scope="session")
+def copy_dbt_words():
+    """Return a function that copies the dbt project of words, with the macro for partitions, to a new folder."""
+
+    def copy_dbt_words(folder: Path) -> Path:
+        tests = Path(__file__).parent
+        shutil.copytree(tests / "projects" / "dbt_words", folder)
+        (folder / "macros").mkdir()
+        shutil.copy(tests.parent / "dashboard_trust" / "enforcement" / "dbt_partitions.sql", folder / "macros")
+        return folder
+
+    return copy_dbt_words
 
 
 @pytest.fixture

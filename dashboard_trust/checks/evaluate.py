@@ -243,9 +243,9 @@ class _Look:
         ) or not set(found) <= set(self.fingerprints)
 
     def _goes_on(self, part: str) -> bool:
-        """Return whether a part is a day that is not over."""
+        """Return whether a part is a day that has begun and is not over."""
         period = self.scope.period(part) if isinstance(self.scope, Days) else None
-        return period is not None and period[1] > self.known.now
+        return period is not None and period[0] <= self.known.now < period[1]
 
     def _compare(self, rule: Reconciliation) -> dict[str, PartOutcome]:
         scope, grouping = (self.scope, self.grouping) if self.fingerprints else (Whole(), Grouping())
@@ -289,7 +289,7 @@ class _Look:
             if rule.severity == "error" and not isinstance(rule, RowCount | VolumeAnomaly)
         ]
         sound, known = sound_parts(others, self.fingerprints.keys(), self.scope.names), self.known
-        running = {part for part in rows if self._goes_on(part)}
+        running = {part for part, period in periods.items() if days and period and period[1] > known.now}
         volumes = Volumes(rows, starts, sound, known.history, known.waived, known.refused, running)
         counted = self._of(RowCount, VolumeAnomaly)
         found, self.accepted = judge_volumes(counted, volumes)

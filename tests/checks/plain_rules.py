@@ -132,13 +132,16 @@ class Plain:
         if not asked:
             raise NotAskableError
         # A day that goes on may have come to one side first.
-        found = {part: (False, None) for part in alone if not (self.by_day and part and end_of(part) > self.now)}
+        found = {part: (False, None) for part in alone if not (self.by_day and part and self._goes_on(part))}
         for part in asked:
             sums = [totals(rule, rows.get(part, [])) for rows in (parts, there)]
             keys = {*sums[0], *sums[1]}
             differ = sum(apart(rule, *(side.get(key, (0, 0, Decimal(0))) for side in sums)) for key in keys)
             found[part] = (differ <= rule.allowed_keys, differ)
         return found
+
+    def _goes_on(self, part: str) -> bool:
+        return end_of(part) - dt.timedelta(days=1) <= self.now < end_of(part)
 
     def _breaks(self, rule: RowRule) -> Callable[[Row], bool]:
         if isinstance(rule, r.Condition):

@@ -3,7 +3,6 @@
 # No `from __future__ import annotations`: Dagster reads the annotations of assets, and as strings refuses them.
 import datetime as dt
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,15 +13,12 @@ import pytest
 from dagster_dbt import DbtCliResource, dbt_assets
 
 from dashboard_trust import DashboardContract, dbt_checks, dbt_source_checks, run_dbt, trust, trusted_dashboard
-from dashboard_trust.enforcement import dbt_run
 from dashboard_trust.enforcement.gated_assets import gates
 from dashboard_trust.errors import InvalidInputError
 
 DAYS = dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-03-10")
 D1, D2, D3 = "2024-03-01", "2024-03-02", "2024-03-03"
 DBT = str(Path(sys.executable).with_name("dbt"))
-PROJECT = Path(__file__).parents[1] / "projects" / "dbt_words"
-MACRO = Path(dbt_run.__file__).with_name("dbt_partitions.sql")
 PAYMENTS = dg.AssetKey(["raw", "payments"])
 NOT_NULL = "source_not_null_raw_payments_amount"
 HOUR = dt.timedelta(hours=1)
@@ -32,12 +28,9 @@ pytestmark = [pytest.mark.filterwarnings("ignore:AssetExecutionContext:Deprecati
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, copy_dbt_words):
     """The project, whose profile is in a folder of its own under another target than the default."""
-    folder = tmp_path_factory.mktemp("sources") / "words"
-    shutil.copytree(PROJECT, folder)
-    (folder / "macros").mkdir()
-    shutil.copy(MACRO, folder / "macros")
+    folder = copy_dbt_words(tmp_path_factory.mktemp("sources") / "words")
     (folder / "profiles").mkdir()
     profile = (folder / "profiles.yml").read_text().replace("target: dev", "target: none").replace("dev:", "prod:")
     (folder / "profiles.yml").unlink()

@@ -3,7 +3,6 @@
 # No `from __future__ import annotations`: Dagster reads the annotations of assets, and as strings refuses them.
 import datetime as dt
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,13 +21,10 @@ from dashboard_trust import (
     trusted,
     trusted_dashboard,
 )
-from dashboard_trust.enforcement import dbt_run
 from dashboard_trust.enforcement.gated_assets import gates
 
 DAYS = dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-03-10")
 DBT = str(Path(sys.executable).with_name("dbt"))
-PROJECT = Path(__file__).parents[1] / "projects" / "dbt_words"
-MACRO = Path(dbt_run.__file__).with_name("dbt_partitions.sql")
 TOTAL_TESTS = {"amounts_are_summed", "no_part_exceeds_its_total", "not_null_large_amount", "not_null_total_amount"}
 
 PAYMENTS = """
@@ -119,11 +115,8 @@ class Words:
 
 
 @pytest.fixture(scope="module")
-def words(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("words") / "words"
-    shutil.copytree(PROJECT, folder)
-    (folder / "macros").mkdir()
-    shutil.copy(MACRO, folder / "macros")
+def words(tmp_path_factory, copy_dbt_words):
+    folder = copy_dbt_words(tmp_path_factory.mktemp("words") / "words")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORDS_WAREHOUSE", str(folder / "words.duckdb"))
         patch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")

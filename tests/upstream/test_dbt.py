@@ -2,10 +2,8 @@
 
 # No `from __future__ import annotations`: Dagster reads the annotations of assets, and as strings refuses them.
 import json
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -20,16 +18,10 @@ from dashboard_trust.enforcement.dbt_results import ANSWERS, BROKEN
 from dashboard_trust.enforcement.dbt_run import SAME, SAME_VALUES
 from dashboard_trust.enforcement.dbt_sources import FRESH_OR_NOT
 
-PROJECT = Path(__file__).parents[1] / "projects" / "dbt_words"
-MACRO = Path(__file__).parents[2] / "dashboard_trust" / "enforcement" / "dbt_partitions.sql"
-
 
 @pytest.fixture(scope="module")
-def manifest(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dbt") / "words"
-    shutil.copytree(PROJECT, folder)
-    (folder / "macros").mkdir()
-    shutil.copy(MACRO, folder / "macros")
+def manifest(tmp_path_factory, copy_dbt_words):
+    folder = copy_dbt_words(tmp_path_factory.mktemp("dbt") / "words")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORDS_WAREHOUSE", "words.duckdb")
         parse = [sys.executable, "-m", "dbt.cli.main", "--no-version-check", "parse", "--profiles-dir", "."]
