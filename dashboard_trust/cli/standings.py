@@ -92,5 +92,6 @@ def describe_finding(finding: Finding) -> dict[str, Any]:
         "outcome": str(finding.outcome),
         "reason": finding.reason,
         "owner": finding.owner,
+        "failure": finding.failure and finding.failure.dump(),
         "since": finding.since and finding.since.isoformat(timespec="seconds"),
     }

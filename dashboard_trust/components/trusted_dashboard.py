@@ -49,6 +49,7 @@ class TrustedDashboard(dg.Component, dg.Model, dg.Resolvable):
     at_most_once: bool | None = None
     message: str | None = None
     tables: list[dict[str, Any]] | None = None
+    sources: list[dict[str, Any]] | None = None
     deps: list[str] | None = None
     refresh: str | None = None
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dashboard_trust.contracts.sources import Source
 from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.errors import ContractError
 
@@ -95,6 +96,7 @@ class DashboardContract:
             once per version of its inputs, and where nobody knows whether it arrived, a person decides.
         message: What business users read while it is held.
         tables: The rules of tables it stands on; each rule becomes an asset check.
+        sources: What its inputs come from: what is done, and who acts, where that does not answer.
     """
 
     key: str
@@ -113,6 +115,7 @@ class DashboardContract:
     at_most_once: bool = False
     message: str = ""
     tables: tuple[TableRules, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a contract that names nobody, or that requires nothing."""

@@ -26,6 +26,7 @@ from dashboard_trust.contracts.model import (
 )
 from dashboard_trust.contracts.rules_yaml import Table, read_tables
 from dashboard_trust.contracts.scalars import read_asset, read_boolean, read_hours, read_owner, read_word
+from dashboard_trust.contracts.sources_yaml import read_sources
 from dashboard_trust.errors import ContractError
 
 
@@ -212,6 +213,7 @@ CONTRACT: Mapping[str, Reader] = {
     "freshness": _freshness,
     "sections": _sections,
     "tables": read_tables,
+    "sources": read_sources,
     "window": _window_size,
     "wait_for_checks": _wait,
     "enforce": read_boolean,

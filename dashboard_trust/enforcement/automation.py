@@ -169,7 +169,7 @@ def _summary(standings: Mapping[str | None, Standing]) -> str:
     if not standings:
         return "nothing happened to anything it stands on"
     newest = list(standings.values())[-1].verdict
-    causes = "; ".join(f"{finding.place}: {finding.reason}" for finding in newest.causes[:2])
+    causes = "; ".join(f"{finding.place}: {finding.told}" for finding in newest.causes[:2])
     return f"{newest.partition or newest.dashboard} is {newest.readiness}" + (
         f": {causes}" if causes else "; nothing new"
     )

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from dashboard_trust.contracts.model import DashboardContract, Promise
+from dashboard_trust.contracts.sources import Source
 from dashboard_trust.enforcement.binding import Binding
 from dashboard_trust.errors import EvidenceMovedError
 from dashboard_trust.evidence.facts import Materialization
@@ -54,6 +55,7 @@ class Gate:
         self.is_dashboard = is_dashboard
         self.binding: Binding | None = None
         self.destination: Callable[[], object] | None = None
+        self.source: Source | None = None
 
     def judge(
         self, instance: dg.DagsterInstance, partitions: Sequence[str | None], as_of: dt.datetime
@@ -207,7 +209,7 @@ def _table(findings: Sequence[Finding]) -> dg.TableMetadataValue:
                 "partition": finding.partition or "",
                 "check": finding.check or "",
                 "outcome": str(finding.outcome),
-                "reason": finding.reason,
+                "reason": finding.told,
                 "owner": finding.owner,
                 "since": finding.since.isoformat(timespec="seconds") if finding.since else "",
             }
@@ -226,5 +228,5 @@ def _describe(verdict: Verdict, held: Sequence[Verdict], enforce: bool) -> str:
     word = would if verdict.holds else "Not held"
     if verdict.readiness is Readiness.READY:
         return f"{verdict.readiness}: everything upstream passes"
-    causes = "; ".join(f"{finding.place}: {finding.reason}" for finding in verdict.causes[:3])
+    causes = "; ".join(f"{finding.place}: {finding.told}" for finding in verdict.causes[:3])
     return f"{word}, {verdict.readiness}: {causes}"

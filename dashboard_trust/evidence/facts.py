@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dashboard_trust.evidence.failures import Failure
 from dashboard_trust.evidence.words import Word
 
 Place = tuple[str, str | None]
@@ -56,7 +57,7 @@ class Attempt:
     """A run that planned a partition after its newest materialization, and has not delivered it.
 
     ``held`` tells a step that its own gate stopped from one that broke; ``not_started``, one whose
-    run ended before it was reached.
+    run ended before it was reached. ``failure`` is what the step said of its newest failure, if anything.
     """
 
     asset: str
@@ -67,6 +68,7 @@ class Attempt:
     state: Literal["running", "failed", "not_started"]
     reason: str = ""
     held: bool = False
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,3 +46,6 @@ SINCE = "dashboard_trust/published_at"
 
 OWNERS = "dashboard_trust/owners"
 """On a check's definition: who acts when it ``failed``, and when it ``errored``; else the asset's owner."""
+
+FAILURE = "dashboard_trust/failure"
+"""On an observation: what failed in its run, of which class it is, and what is done about it (`Failure`)."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from dashboard_trust.failures.policy import Budget, Retries
 
+NOTHING = dt.timedelta()
 MOST = 500  # callers that are remembered; the latest of them
 
 
@@ -68,48 +69,73 @@ class Outage:
             }
         )
 
-    def ask(self, who: str, budget: Budget, retries: Retries, now: dt.datetime) -> tuple[dt.datetime | None, Outage]:
-        """Return when to ask again (None: call now), and what is known then.
+    def ask(
+        self, who: str, budget: Budget, retries: Retries, now: dt.datetime
+    ) -> tuple[dt.datetime | None, Caller, Outage]:
+        """Return when to ask again (None: call now), what the caller has done, and what is known then.
 
         While the source does not answer, one call at a time is let through, after a pause and within the budget.
         """
-        if self.since is None:
-            return None, self
-        caller = self.callers.get(who, Caller(now))
-        calls = tuple(at for at in self.calls if now - at < budget.per)
+        caller, calls = self.callers.get(who, Caller(now)), self._within(budget, now)
         known = replace(self, calls=calls, callers={**self.callers, who: caller})
-        opens_at = calls[-budget.calls] + budget.per if len(calls) >= budget.calls else now
-        at = max(opens_at, self.next_at or now)
+        if not calls and now >= (self.next_at or now):
+            known = replace(known, since=None, next_at=None)  # what nobody has seen for so long is not known any more
+        if known.since is None:
+            return None, caller, known if self.since else self
+        at = known._opens_at(budget, now)
         if at > now:
-            return at, known
+            return at, caller, known
         # Whoever calls is given the time of a pause: nobody else calls meanwhile, and if it dies, somebody does then.
-        return None, replace(known, calls=(*calls, now), next_at=now + retries.pause(self.round, 1.0))
+        lease = now + retries.pause(self.round, 1.0)
+        return None, caller, replace(known, calls=(*known.calls, now), next_at=lease)
 
-    def fail(
-        self, who: str, began: dt.datetime, retries: Retries, now: dt.datetime, wait: dt.timedelta
-    ) -> tuple[Caller, Outage]:
-        """Return what the caller has done, and what is known, after a call that failed.
+    def fail(  # noqa: PLR0913  # what is declared of the source, and what happened
+        self,
+        who: str,
+        began: dt.datetime,
+        now: dt.datetime,
+        *,
+        budget: Budget,
+        retries: Retries,
+        draw: float,
+        at_least: dt.timedelta = NOTHING,
+    ) -> tuple[dt.datetime, Caller, Outage]:
+        """Return when to ask again, what the caller has done, and what is known, after a call that failed.
 
         Args:
             who: The caller.
-            began: When it called.
-            retries: How long it is to be waited; ``wait`` is how long the source asks for, at least.
+            began: When it called, as it had asked.
             now: When it failed.
-            wait: The pause that was drawn for it, or what the source itself asks for.
+            budget: How often the source is called, and by ``retries`` how long it is waited for.
+            retries: See ``budget``.
+            draw: Random, from 0 up to 1.
+            at_least: How long the source itself asks to be left alone.
         """
         before = self.callers.get(who, Caller(began))
         caller = replace(before, calls=before.calls + 1)
-        news = self.failed_at is None or began >= self.failed_at
-        counted = began in self.calls
-        return caller, replace(
+        # Calls that were under way together are one round: they say no more than the first of them.
+        round_ = self.round + (self.failed_at is None or began >= self.failed_at)
+        pause_ends = now + max(retries.pause(round_, draw), at_least)
+        was_let_through = began in self.calls
+        known = replace(
             self,
             since=self.since or now,
             failed_at=now,
-            round=self.round + news,
-            calls=self.calls if counted else (*self.calls, began),
-            next_at=max(now + wait, self.next_at or now) if not counted else now + wait,
+            round=round_,
+            calls=self.calls if was_let_through else (*self.calls, began),
+            next_at=pause_ends if was_let_through else max(pause_ends, self.next_at or now),
             callers={**self.callers, who: caller},
         )
+        return known._opens_at(budget, now), caller, known
+
+    def _within(self, budget: Budget, now: dt.datetime) -> tuple[dt.datetime, ...]:
+        return tuple(sorted(at for at in self.calls if now - at < budget.per))
+
+    def _opens_at(self, budget: Budget, now: dt.datetime) -> dt.datetime:
+        """Return when the next call may be made: after the pause, and once the budget has room."""
+        calls = self._within(budget, now)
+        room = calls[-budget.calls] + budget.per if len(calls) >= budget.calls else now
+        return max(room, self.next_at or now)
 
     def answer(self, began: dt.datetime) -> Outage:
         """Return what is known after a call that succeeded: the source is back, if it began after the last failure."""

@@ -69,7 +69,7 @@ def _state(verdict: Verdict, contract: DashboardContract) -> str:
 
 
 def _cause(finding: Finding) -> str:
-    return f"- {finding.place}: {finding.outcome.replace('_', ' ')}, {finding.reason} ({finding.owner} is on it)"
+    return f"- {finding.place}: {finding.outcome.replace('_', ' ')}, {finding.told} ({finding.owner} is on it)"
 
 
 def _shown(serving: Serving | None) -> str:

@@ -69,7 +69,7 @@ def write_states(
 
 
 def _row(contract: DashboardContract, verdict: Verdict) -> list[exp.Expr]:
-    reasons = [f"{finding.place}: {finding.reason}" for finding in verdict.causes]
+    reasons = [f"{finding.place}: {finding.told}" for finding in verdict.causes]
     owners = dict.fromkeys(finding.owner for finding in verdict.causes) or {contract.owner: None}
     values = (
         contract.key,

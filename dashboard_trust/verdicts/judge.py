@@ -135,9 +135,17 @@ def _examine_attempt(requirement: Requirement, attempt: Attempt) -> Iterator[Fin
     """
     if attempt.state == "running":
         reason = f"run {attempt.run_id[:8]} has not delivered it yet"
-        yield replace(_finding(requirement, Outcome.PENDING, reason, attempt.at), run_id=attempt.run_id)
+        pending = replace(_finding(requirement, Outcome.PENDING, reason, attempt.at), run_id=attempt.run_id)
+        yield _with_failure(pending, attempt)
     elif not attempt.held and (attempt.state == "failed" or not requirement.inputs):
-        yield _finding(requirement, Outcome.ERRORED, attempt.reason or "its last run failed", attempt.at)
+        errored = _finding(requirement, Outcome.ERRORED, attempt.reason or "its last run failed", attempt.at)
+        yield _with_failure(errored, attempt)
+
+
+def _with_failure(finding: Finding, attempt: Attempt) -> Finding:
+    """Say with a finding what its step said of why it failed: it is whoever answers for that who acts."""
+    failure = attempt.failure
+    return replace(finding, failure=failure, owner=failure.owner or finding.owner) if failure else finding
 
 
 def _examine_load(
