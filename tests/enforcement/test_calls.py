@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 import time_machine
+from dagster._core.execution.plan import active
 
 from dashboard_trust.cli.explanations import describe_explanation, read_explanation
 from dashboard_trust.contracts.model import DashboardContract
@@ -30,7 +32,8 @@ SHOP = Source("shop_api", ("raw",), owner="team:shop", owners=OWNERS)
 def clock(monkeypatch):
     """A clock that stands still but where somebody sleeps."""
     with time_machine.travel(START, tick=False) as clock:
-        monkeypatch.setattr(time, "sleep", lambda seconds: clock.shift(dt.timedelta(seconds=max(seconds, 0.001))))
+        shift = lambda seconds: clock.shift(dt.timedelta(seconds=max(seconds, 0.001)))  # noqa: E731
+        monkeypatch.setattr(active, "time", SimpleNamespace(time=time.time, sleep=shift))
         yield clock
 
 
