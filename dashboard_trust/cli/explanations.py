@@ -78,6 +78,7 @@ def describe_explanation(explanation: Explanation) -> dict[str, Any]:
         "message": contract.message,
         "ready_by": verdict.deadline and verdict.deadline.isoformat(timespec="seconds"),
         "unmet_sections": list(verdict.unmet),
+        "labels": list(verdict.labels),
         "consequences": [describe_finding(finding) for finding in verdict.consequences],
         "requirements": [_describe_ground(ground) for ground in explanation.grounds],
         "next_steps": explanation.steps,
@@ -111,7 +112,7 @@ def _head(standing: Standing) -> Iterator[Text]:
     if standing.behind:
         yield Text(behind_line(standing.behind))
     if verdict.unmet:
-        yield Text(printable(f"sections not met: {', '.join(verdict.unmet)}"))
+        yield Text(printable(f"shown without: {'; '.join(verdict.labels)}"))
 
 
 def _block(title: str, lines: Sequence[RenderableType]) -> Iterator[RenderableType]:

@@ -67,13 +67,20 @@ class Section:
     """A part of a dashboard, standing on its own assets.
 
     ``when_unmet`` says whether the dashboard is held (``block``) or published with that section
-    labelled and left at its last good version (``label``).
+    labelled and left at its last good version (``label``). With ``at_least`` so many of its assets are enough: what
+    is missing of the rest is left out, and named in a label.
     """
 
     key: str
     title: str
     assets: tuple[str, ...]
     when_unmet: Literal["block", "label"] = "block"
+    at_least: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a minimum of nothing, or of more than there are."""
+        if self.at_least is not None and not 1 <= self.at_least <= len(set(self.assets)):
+            raise ContractError(f"Section {self.key!r}: at_least is {self.at_least}, of {len(set(self.assets))} assets.")
 
 
 @dataclass(frozen=True, slots=True)

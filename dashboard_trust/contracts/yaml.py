@@ -141,6 +141,13 @@ def _sections(entry: Entry) -> tuple[Section, ...]:
     return sections
 
 
+def _minimum(entry: Entry) -> int:
+    text = entry.text()
+    if not text.isdecimal() or int(text) < 1:
+        raise entry.error(f"{text!r} is not a number of assets, one or more")
+    return int(text)
+
+
 def _assets(entry: Entry) -> tuple[str, ...]:
     assets = tuple(read_asset(item) for item in entry.items())
     if not assets:
@@ -201,6 +208,7 @@ SECTION: Mapping[str, Reader] = {
     "title": Entry.text,
     "assets": _assets,
     "when_unmet": read_word("block", "label"),
+    "at_least": _minimum,
 }
 CONTRACT: Mapping[str, Reader] = {
     "key": read_asset,

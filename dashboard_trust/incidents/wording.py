@@ -60,8 +60,8 @@ def _lines(
 
 def _state(verdict: Verdict, contract: DashboardContract) -> str:
     if not verdict.holds:
-        titles = [section.title for section in contract.sections if section.key in verdict.unmet]
-        return f"is {verdict.readiness}" + (f", without {', '.join(titles)}." if titles else ": nothing holds it.")
+        labels = "; ".join(verdict.labels)
+        return f"is {verdict.readiness}" + (f", without {labels}." if labels else ": nothing holds it.")
     if verdict.deadline is None:
         return f"is {verdict.readiness}."
     missed = verdict.as_of >= verdict.deadline

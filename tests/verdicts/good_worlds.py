@@ -182,8 +182,11 @@ def add_sections(world: World, pick: Pick, named: Sequence[str]) -> None:
     """
     if rarely(pick, 2):
         return
-    world.contract["sections"] = SECTIONS
-    own = {name: pick([*SHOWN_IN, ()]) for name in {r.asset: None for r in world.requirements}}
+    assets = list({r.asset: None for r in world.requirements})
+    counted = add_minimum(world, pick, [name for name in assets if name in named])
+    own = {name: pick([*SHOWN_IN, ()]) for name in assets}
+    own = {name: () if name in counted and not rarely(pick, 4) else keys for name, keys in own.items()}
+    own = {name: (*keys, "feeds") if name in counted else keys for name, keys in own.items()}
     standing = {name: set(keys) for name, keys in own.items()}
     for requirement in reversed(world.requirements):
         for asked in requirement.inputs:
@@ -191,10 +194,23 @@ def add_sections(world: World, pick: Pick, named: Sequence[str]) -> None:
     blocking = {name for name in named if not standing[name] or "sales" in standing[name]}
     for requirement in reversed(world.requirements):
         if requirement.asset in blocking:
-            blocking |= {asked.asset for asked in requirement.inputs}
+            blocking |= {asked.asset for asked in requirement.inputs if asked.asset not in counted}
     for n, requirement in enumerate(world.requirements):
-        keys = tuple(section.key for section in SECTIONS if section.key in standing[requirement.asset])
+        keys = tuple(section.key for section in world.contract["sections"] if section.key in standing[requirement.asset])
         world.requirements[n] = replace(requirement, sections=keys, blocks=requirement.asset in blocking)
+
+
+def add_minimum(world: World, pick: Pick, named: Sequence[str]) -> Sequence[str]:
+    """A section may do with fewer than all of its assets, one of which this partition may not read."""
+    world.contract["sections"] = SECTIONS
+    if rarely(pick, 2):
+        return ()
+    counted = [name for name in named if pick([True, True, False])] or list(named)
+    unread = ["unread"] * pick([0, 0, 0, 1])
+    least = pick([*range(1, len(counted) + 1)])
+    section = Section("feeds", "Feeds", (*counted, *unread), pick(["block", "block", "label"]), least)
+    world.contract["sections"] = (*SECTIONS[:1], section, *SECTIONS[1:])
+    return counted
 
 
 def add_load(world: World, pick: Pick, requirement: Requirement, storage_id: int, one_run: bool) -> None:

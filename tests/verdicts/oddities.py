@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from good_worlds import DAY, HOUR, NEXT, PAST, PERIOD, SECOND, Pick, World, change_versions, keep_earlier, rarely
 
+from dashboard_trust.errors import FailureClass
 from dashboard_trust.evidence.facts import Attempt, DayResult, join_versions
+from dashboard_trust.evidence.failures import Failure
 
 AROUND = (-SECOND, dt.timedelta(), SECOND)
 REASONS = {PAST: "few", DAY: "half missing"}
@@ -275,6 +277,7 @@ def try_again(world: World, pick: Pick) -> None:
         state=state,
         reason=pick(["boom", "", "raised an error"]),
         held=pick([False, False, True]),
+        failure=pick([None, None, Failure(FailureClass.DATA, "shop", 1, "boom", pick(["", "team:shop"]))]),
     )
     world.attempts[requirement.asset, requirement.partition] = attempt
     if rarely(pick, 4):

@@ -206,6 +206,27 @@ def nothing_missing_is_published_but_by_a_waiver(judge, promise, before):
             assert verdict.holds
 
 
+def fewer_than_the_least_are_not_published_but_by_a_waiver(judge, promise, before):
+    """Told from loads and attempts alone: what is not there at all is missing whatever checks say."""
+    verdict = judge(promise, before)
+    for section in promise.contract.sections:
+        if section.at_least is not None and section.when_unmet == "block":
+            asked = [r for r in promise.requirements if r.asset in section.assets]
+            absent = {r.asset for r in asked if (r.asset, r.partition) not in before.materializations}
+            waived = {r.asset for r in asked if is_waived(verdict, r)}
+            there = {r.asset for r in asked} - absent | waived
+            assert verdict.holds or len(there) >= section.at_least
+
+
+def what_a_minimum_does_without_is_not_shown(judge, promise, before):
+    verdict = judge(promise, before)
+    plain = {s.key for s in promise.contract.sections if s.at_least is None}
+    only_counted = {r.asset for r in promise.requirements if r.sections and not plain & set(r.sections)}
+    hidden = set(verdict.left_out) & only_counted
+    inputs = {one.name: one.asset for one in promise.dashboard_inputs}
+    assert not hidden & {inputs[name] for name, _ in verdict.consumed}
+
+
 def what_cannot_be_read_is_not_published(judge, promise, before):
     assert judge(promise, replace(before, unreadable="gone")).holds
 
@@ -222,6 +243,8 @@ LAWS = (
     nothing_missing_is_published_but_by_a_waiver,
     what_cannot_be_read_is_not_published,
     what_was_taken_back_is_not_shown_again_whole_or_in_part,
+    fewer_than_the_least_are_not_published_but_by_a_waiver,
+    what_a_minimum_does_without_is_not_shown,
 )
 each_law = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 
@@ -267,6 +290,8 @@ SHOWN_IN_IT = "same = dict(verdict.consumed).items() <= receipt.consumed.items()
         (LAWS[7], SHOWN_IN_IT, "same = dict(verdict.consumed).items() >= receipt.consumed.items()"),
         (LAWS[8], 'Outcome.MISSING, "was never', 'Outcome.WARNED, "was never'),
         (LAWS[9], "if evidence.unreadable:", "if evidence.unreadable and not evidence.materializations:"),
+        (LAWS[11], "found = heed_minimums(promise, found, counts)", "found = found"),
+        (LAWS[12], "if key not in counts or counts[key].hides(asked.asset)}", "if key not in counts}"),
         (
             LAWS[10],
             "dict(verdict.consumed), evidence.words)",
