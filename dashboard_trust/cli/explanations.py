@@ -109,6 +109,8 @@ def _head(standing: Standing) -> Iterator[Text]:
         missed = " (missed)" if verdict.holds and verdict.as_of >= verdict.deadline else ""
         yield Text(f"promised by {moment(verdict.deadline)}{missed}")
     yield Text(serving_line(standing.serving))
+    if standing.corrected:
+        yield Text(printable(standing.corrected))
     if standing.behind:
         yield Text(behind_line(standing.behind))
     if verdict.unmet:

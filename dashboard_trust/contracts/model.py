@@ -101,6 +101,8 @@ class DashboardContract:
         accept_reported: Believe materializations and check results reported without a run.
         at_most_once: The step sends something that its receiver cannot tell from a repetition: it is sent
             once per version of its inputs, and where nobody knows whether it arrived, a person decides.
+        late_inputs: Whether a partition that was delivered after its end is made anew by itself where its inputs
+            change (``rerun``), or only said to be behind (``propose``), for a person to launch.
         message: What business users read while it is held.
         tables: The rules of tables it stands on; each rule becomes an asset check.
         sources: What its inputs come from: what is done, and who acts, where that does not answer.
@@ -120,6 +122,7 @@ class DashboardContract:
     enforce: bool = True
     accept_reported: bool = False
     at_most_once: bool = False
+    late_inputs: Literal["rerun", "propose"] = "rerun"
     message: str = ""
     tables: tuple[TableRules, ...] = ()
     sources: tuple[Source, ...] = ()

@@ -227,5 +227,6 @@ CONTRACT: Mapping[str, Reader] = {
     "enforce": read_boolean,
     "accept_reported": read_boolean,
     "at_most_once": read_boolean,
+    "late_inputs": read_word("rerun", "propose"),
     "message": Entry.text,
 }

@@ -19,6 +19,7 @@ from dashboard_trust.enforcement.called_assets import with_sources
 from dashboard_trust.enforcement.receipts import begin, find_sent, passed
 from dashboard_trust.enforcement.table_checks import with_table_checks
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
+from dashboard_trust.evidence.names import CORRECTED
 from dashboard_trust.verdicts.verdict import Verdict
 from dashboard_trust.warehouses.session import Warehouse
 
@@ -80,8 +81,10 @@ def trusted_dashboard(
         due = [verdict for verdict in good if verdict.partition not in before]
         good = [before.get(verdict.partition, verdict) for verdict in good]
         begin(context, contract, due)
+        corrected = gate.correct(context.instance, due, dt.datetime.now(dt.UTC))
         with passed(due), calling(gate.source):
             metadata = (refresh(context, due) if due else None) or {}
+        metadata = {**metadata, **{p: {**metadata.get(p, {}), CORRECTED: word} for p, word in corrected.items()}}
         metadata = {**metadata, **{verdict.partition: SENT_BEFORE for verdict in sent}}
         if len(good) == len(verdicts):
             record_consumed(context, {verdict.partition: verdict for verdict in good})

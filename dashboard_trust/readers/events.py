@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from dashboard_trust.evidence.facts import CheckResult, DayResult, Materialization
 from dashboard_trust.evidence.failures import Failure
-from dashboard_trust.evidence.names import CHANGED_DAYS, CONSUMED, DAYS, FAILURE, FINGERPRINT, WORD
+from dashboard_trust.evidence.names import CHANGED_DAYS, CONSUMED, CORRECTED, DAYS, FAILURE, FINGERPRINT, WORD
 from dashboard_trust.evidence.words import Word
 from dashboard_trust.readers.event_tables import Row
 from dashboard_trust.readers.executions import CheckPlace, CheckRow
@@ -56,6 +56,7 @@ def parse_materialization(row: Row) -> Materialization:
         data_at=_data_at(said),
         fingerprint=_text(said, FINGERPRINT),
         changed={day: dt.datetime.fromisoformat(at) for day, at in (metadata.get(CHANGED_DAYS) or {}).items()},
+        corrected=_text(said, CORRECTED),
     )
 
 

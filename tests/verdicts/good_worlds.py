@@ -183,10 +183,11 @@ def add_sections(world: World, pick: Pick, named: Sequence[str]) -> None:
     if rarely(pick, 2):
         return
     assets = list({r.asset: None for r in world.requirements})
-    counted = add_minimum(world, pick, [name for name in assets if name in named])
+    minimums = add_minimums(world, pick, [name for name in assets if name in named])
+    counted = {name for several in minimums.values() for name in several}
     own = {name: pick([*SHOWN_IN, ()]) for name in assets}
     own = {name: () if name in counted and not rarely(pick, 4) else keys for name, keys in own.items()}
-    own = {name: (*keys, "feeds") if name in counted else keys for name, keys in own.items()}
+    own = {name: (*keys, *(key for key in minimums if name in minimums[key])) for name, keys in own.items()}
     standing = {name: set(keys) for name, keys in own.items()}
     for requirement in reversed(world.requirements):
         for asked in requirement.inputs:
@@ -200,16 +201,16 @@ def add_sections(world: World, pick: Pick, named: Sequence[str]) -> None:
         world.requirements[n] = replace(requirement, sections=keys, blocks=requirement.asset in blocking)
 
 
-def add_minimum(world: World, pick: Pick, named: Sequence[str]) -> Sequence[str]:
-    """A section may do with fewer than all of its assets, one of which this partition may not read."""
+def add_minimums(world: World, pick: Pick, named: Sequence[str]) -> dict[str, Sequence[str]]:
+    """A section or two may do with fewer than all of their assets, one of which this partition may not read."""
     world.contract["sections"] = SECTIONS
-    if rarely(pick, 2):
-        return ()
-    counted = [name for name in named if pick([True, True, False])] or list(named)
-    unread = ["unread"] * pick([0, 0, 0, 1])
-    least = pick([*range(1, len(counted) + 1)])
-    section = Section("feeds", "Feeds", (*counted, *unread), pick(["block", "block", "label"]), least)
-    world.contract["sections"] = (*SECTIONS[:1], section, *SECTIONS[1:])
+    counted = {}
+    for key in ["feeds", "files"][: pick([0, 0, 0, 1, 1, 2])]:
+        counted[key] = [name for name in named if pick([True, True, False])] or list(named)
+        unread = ["unread"] * pick([0, 0, 0, 1])
+        least = pick([*range(1, len(counted[key]) + 1)])
+        section = Section(key, key.title(), (*counted[key], *unread), pick(["block", "block", "label"]), least)
+        world.contract["sections"] = (*SECTIONS[:1], section, *world.contract["sections"][1:])
     return counted
 
 
