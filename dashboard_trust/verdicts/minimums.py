@@ -19,6 +19,7 @@ class Count:
     """
 
     section: Section
+    least: int
     asked: tuple[str, ...]
     missing: tuple[str, ...]
     touched: frozenset[str]
@@ -26,7 +27,7 @@ class Count:
     @property
     def is_short(self) -> bool:
         """Whether fewer are there than the least."""
-        return len(self.asked) - len(self.missing) < (self.section.at_least or 0)
+        return len(self.asked) - len(self.missing) < self.least
 
     def hides(self, asset: str) -> bool:
         """Whether an asset of the section is not shown: it is missing, or too many others are."""
@@ -43,7 +44,7 @@ def count_minimums(promise: Promise, findings: Sequence[Finding]) -> dict[str, C
             asked = tuple(dict.fromkeys(asset for asset in section.assets if asset in above))
             held_by = {asset: holding & ({asset} | above[asset]) for asset in asked}
             missing = tuple(asset for asset in asked if held_by[asset])
-            counts[section.key] = Count(section, asked, missing, frozenset().union(*held_by.values()))
+            counts[section.key] = Count(section, section.at_least, asked, missing, frozenset().union(*held_by.values()))
     return counts
 
 
@@ -53,7 +54,7 @@ def heed_minimums(promise: Promise, findings: Sequence[Finding], counts: Mapping
     blocking = frozenset[str]().union(*(count.touched for count in short))
     return [
         *(replace(f, blocks=f.blocks or f.asset in blocking) if f.outcome.holds else f for f in findings),
-        *(_too_few_asked(promise, count) for count in short if len(count.asked) < (count.section.at_least or 0)),
+        *(_too_few_asked(promise, count) for count in short if len(count.asked) < count.least),
     ]
 
 
@@ -72,5 +73,5 @@ def describe_unmet(promise: Promise, unmet: Sequence[str], counts: Mapping[str, 
 
 def _too_few_asked(promise: Promise, count: Count) -> Finding:
     contract, section = promise.contract, count.section
-    reason = f"section {section.key!r} needs {section.at_least} assets, and this partition reads {len(count.asked)}"
+    reason = f"section {section.key!r} needs {count.least} assets, and this partition reads {len(count.asked)}"
     return Finding(contract.key, promise.partition, None, Outcome.UNVERIFIED, reason, contract.owner)

@@ -210,7 +210,9 @@ def add_minimums(world: World, pick: Pick, named: Sequence[str]) -> dict[str, Se
         unread = ["unread"] * pick([0, 0, 0, 1])
         least = pick([*range(1, len(counted[key]) + 1)])
         section = Section(key, key.title(), (*counted[key], *unread), pick(["block", "block", "label"]), least)
-        world.contract["sections"] = (*SECTIONS[:1], section, *world.contract["sections"][1:])
+        sections = world.contract["sections"]
+        place = pick([1, 0, len(sections)])
+        world.contract["sections"] = (*sections[:place], section, *sections[place:])
     return counted
 
 

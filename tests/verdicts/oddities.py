@@ -260,6 +260,16 @@ def raise_in_a_check(world: World, pick: Pick) -> None:
     )
 
 
+def ask_for_more_than_is_read(world: World, pick: Pick) -> None:
+    """Sections with a minimum need one asset more, which this partition does not read."""
+    world.contract["sections"] = tuple(
+        section
+        if section.at_least is None
+        else replace(section, assets=(*section.assets, "more"), at_least=len({*section.assets, "more"}))
+        for section in world.contract.get("sections", ())
+    )
+
+
 def try_again(world: World, pick: Pick) -> None:
     """A newer attempt of a place: running, broken, never reached or held; its check may have broken with it."""
     if not world.requirements:
