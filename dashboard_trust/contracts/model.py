@@ -80,7 +80,9 @@ class Section:
     def __post_init__(self) -> None:
         """Refuse a minimum of nothing, or of more than there are."""
         if self.at_least is not None and not 1 <= self.at_least <= len(set(self.assets)):
-            raise ContractError(f"Section {self.key!r}: at_least is {self.at_least}, of {len(set(self.assets))} assets.")
+            raise ContractError(
+                f"Section {self.key!r}: at_least is {self.at_least}, of {len(set(self.assets))} assets."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Unique(RowRule):
     """
 
     kind = "unique"
-    failure_class = "keys"
+    concern = "keys"
 
     key: tuple[str, ...]
     within_day: bool = False
@@ -214,7 +214,7 @@ class References(RowRule):
     """
 
     kind = "references"
-    failure_class = "consistency"
+    concern = "consistency"
 
     key: tuple[str, ...]
     table: str

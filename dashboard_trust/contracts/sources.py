@@ -79,7 +79,9 @@ def collect_sources(sources: Iterable[Source]) -> dict[str, Source]:
     by_asset: dict[str, Source] = {}
     for source in sources:
         if by_key.setdefault(source.key, source) != source:
-            raise ContractError(f"There are two declarations of source {source.key!r}; make them the same, or keep one.")
+            raise ContractError(
+                f"There are two declarations of source {source.key!r}; make them the same, or keep one."
+            )
         for asset in source.assets:
             known = by_asset.setdefault(asset, source)
             if known.key != source.key:

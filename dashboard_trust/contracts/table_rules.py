@@ -15,7 +15,7 @@ from dashboard_trust.errors import ContractError, nearest
 
 TooLittle = Literal["hold", "pass"]
 
-FAILURE_CLASSES = ("schema", "volume", "freshness", "keys", "values", "consistency", "errored")
+CONCERNS = ("schema", "volume", "freshness", "keys", "values", "consistency", "errored")
 """Kinds of failure, for which a table may have an owner each; ``errored``: a rule could not be looked at."""
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -31,7 +31,7 @@ class RowCount(Rule):
     """
 
     kind = "row_count"
-    failure_class = "volume"
+    concern = "volume"
 
     min: int | None = None
     max: int | None = None
@@ -65,7 +65,7 @@ class VolumeAnomaly(Rule):
     """
 
     kind = "volume_anomaly"
-    failure_class = "volume"
+    concern = "volume"
 
     sensitivity: float = 3.0
     weeks: int = 8
@@ -91,7 +91,7 @@ class Freshness(Rule):
     """
 
     kind = "freshness"
-    failure_class = "freshness"
+    concern = "freshness"
 
     column: str
     within: dt.timedelta
@@ -119,7 +119,7 @@ class Columns(Rule):
     """
 
     kind = "columns"
-    failure_class = "schema"
+    concern = "schema"
 
     types: Mapping[str, str]
     added: Literal["reported", "refused"] = "reported"
@@ -178,7 +178,7 @@ class Reconciliation(Rule):
     """
 
     kind = "reconciliation"
-    failure_class = "consistency"
+    concern = "consistency"
 
     table: str
     key: tuple[str, ...] = ()
@@ -228,7 +228,7 @@ class TableRules:
         table: ``schema.name``; by default the last two parts of the key.
         time_column: Of an asset without partitions, what tells the UTC day of a row: every day then has results
             of its own.
-        owners: Who acts, by failure class (`FAILURE_CLASSES`): e-mail addresses or ``team:name``.
+        owners: Who acts, by what a rule is about (`CONCERNS`): e-mail addresses or ``team:name``.
         sample_failures: How many failing keys are shown with a check; by default none, as they are data.
     """
 
@@ -247,10 +247,10 @@ class TableRules:
         for name in names:
             if names.count(name) > 1:
                 raise ContractError(f"{self.asset}: two rules are named {name!r}. Give one of them another `name`.")
-        for failure_class in self.owners:
-            if failure_class not in FAILURE_CLASSES:
+        for concern in self.owners:
+            if concern not in CONCERNS:
                 raise ContractError(
-                    f"{self.asset}: owners has no {failure_class!r}: {nearest(failure_class, FAILURE_CLASSES)}"
+                    f"{self.asset}: owners has no {concern!r}: {nearest(concern, CONCERNS)}"
                 )
         if self.sample_failures < 0:
             raise ContractError(f"{self.asset}: sample_failures is {self.sample_failures}: a number from 0")
@@ -275,7 +275,7 @@ class TableRules:
         """Return who acts when a rule fails, or could not be looked at; "" is the asset's own owner."""
         if errored:
             return self.owners.get("errored", "")
-        return rule.owner or self.owners.get(rule.failure_class, "")
+        return rule.owner or self.owners.get(rule.concern, "")
 
 
 def _quoted(name: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import dagster as dg
 
@@ -26,7 +26,8 @@ FAILURE_CLASS_TAG = "dashboard_trust/failure_class"
 ANSWERED = (FailureClass.DATA, FailureClass.SCHEMA)
 """Failures of a source that did answer, so that nobody has to wait for it."""
 
-Known = TypeVar("Known")
+Known = tuple[dt.datetime | None, Caller, Outage]
+"""When to ask again, what the caller has done, and what is known of the source."""
 
 
 @contextmanager
@@ -77,18 +78,17 @@ class _Call:
         at += random.random() * source.retries.first_pause  # noqa: S311  # not all at one instant
         since = outage.since or now
         message = f"{source.key} has not answered since {since:%Y-%m-%d %H:%M} UTC"
-        self._wait_or_give_up(FailureClass.TRANSIENT, message, caller, at, source.retries)
-        return now
+        self._wait_or_give_up(self._failure(FailureClass.TRANSIENT, message, caller.calls), caller, at, source.retries)
 
     def answer(self, error: Exception, began: dt.datetime) -> NoReturn:
         """Ask for a retry, or fail for good."""
         found, now = classify(error), _now()
-        policy, message = self.source.policy_of(found), _say(error)
+        policy, message = self.source.policy_of(found), _words(error)
         if not isinstance(policy, Retries):
             if found in ANSWERED:
                 self.succeed(began)
             caller = read_outage(self.context.instance, self.source.key).callers.get(self.who, Caller(began))
-            self._give_up(found, message, caller.calls + 1, error)
+            self._give_up(self._failure(found, message, caller.calls + 1), error)
         asked_for = find_retry_after(error, now) or dt.timedelta()
         at, caller, _ = self._change(
             lambda known: known.fail(
@@ -101,56 +101,52 @@ class _Call:
                 at_least=asked_for,
             )
         )
-        self._wait_or_give_up(found, message, caller, at, policy, error)
+        self._wait_or_give_up(self._failure(found, message, caller.calls), caller, at or now, policy, error)
 
     def succeed(self, began: dt.datetime) -> None:
         """Say that the source answers, if it was not known to."""
-        if read_outage(self.context.instance, self.source.key) != Outage():
-            self._change(lambda known: (None, None, known.answer(began)))
+        instance, key = self.context.instance, OUTAGE + self.source.key
+        if read_value(instance, key):
+            change_value(instance, key, lambda text: (None, Outage.parse(text).answer(began).dump()))
 
-    def _change(self, change):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        def on_text(text: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-            *answer, after = change(Outage.parse(text))
-            return (*answer, after), after.dump()
+    def _change(self, change: Callable[[Outage], Known]) -> Known:
+        def on_text(text: str) -> tuple[Known, str]:
+            known = change(Outage.parse(text))
+            return known, known[2].dump()
 
         return change_value(self.context.instance, OUTAGE + self.source.key, on_text)
 
+    def _failure(self, found: FailureClass, message: str, calls: int) -> Failure:
+        return Failure(found, self.source.key, calls, message, self.source.owner_of(found))
+
     def _wait_or_give_up(
-        self,
-        found: FailureClass,
-        message: str,
-        caller: Caller,
-        at: dt.datetime,
-        retries: Retries,
-        error: Exception | None = None,
+        self, failure: Failure, caller: Caller, at: dt.datetime, retries: Retries, error: Exception | None = None
     ) -> NoReturn:
         if caller.calls >= retries.limit or at - caller.since > retries.give_up_after:
-            self._give_up(found, message, caller.calls, error)
-        self._say(Failure(found, self.source.key, caller.calls, message, self.source.owner_of(found), at))
+            self._give_up(failure, error)
+        self._say(replace(failure, retry_at=at))
         seconds = max((at - _now()).total_seconds(), 0)
         # One more than there were: Dagster's own count never ends it, since that would say nothing of why.
         again = self.context.op_execution_context.retry_number + 1
         raise dg.RetryRequested(max_retries=again, seconds_to_wait=seconds) from error
 
-    def _give_up(self, found: FailureClass, message: str, attempts: int, error: Exception | None) -> NoReturn:
-        failure = Failure(found, self.source.key, attempts, message, self.source.owner_of(found))
+    def _give_up(self, failure: Failure, error: Exception | None) -> NoReturn:
         self._say(failure)
         # What was tried as often as may be is not to be multiplied by retries of the whole run.
         self.context.instance.add_run_tags(self.context.run.run_id, NO_RUN_RETRY)
         kept = error.metadata if isinstance(error, dg.Failure) else {}
         said = {name: value for name, value in failure.dump().items() if value is not None}
-        raise dg.Failure(message, metadata={**kept, **said}, allow_retries=False) from error
+        raise dg.Failure(failure.message, metadata={**kept, **said}, allow_retries=False) from error
 
     def _say(self, failure: Failure) -> None:
-        self.context.instance.add_run_tags(
-            self.context.run.run_id, {FAILURE_CLASS_TAG: str(failure.failure_class)}
-        )
+        tag = {FAILURE_CLASS_TAG: str(failure.failure_class)}
+        self.context.instance.add_run_tags(self.context.run.run_id, tag)
         metadata = {FAILURE: dg.MetadataValue.json(failure.dump())}
         for key in sorted(self.context.selected_asset_keys):
             self.context.log_event(dg.AssetObservation(key, description=failure.told, metadata=metadata))
 
 
-def _say(error: Exception) -> str:
+def _words(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 

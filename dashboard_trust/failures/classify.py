@@ -143,6 +143,7 @@ def _root(kind: type) -> str:
 
 def _header(error: BaseException, name: str) -> str:
     response: Any = getattr(error, "response", None)
+    headers: Any
     if isinstance(response, Mapping):
         headers = (response.get("ResponseMetadata") or {}).get("HTTPHeaders")
     else:

@@ -42,7 +42,7 @@ class Retries:
 
     def pause(self, round_: int, draw: float) -> dt.timedelta:
         """Return how long to wait after this round (from 1) of failures; ``draw`` is random, from 0 up to 1."""
-        full = min(self.first_pause * 2 ** min(round_ - 1, 40), self.longest_pause)
+        full: dt.timedelta = min(self.first_pause * 2 ** min(round_ - 1, 40), self.longest_pause)
         return full * (LEAST + SPREAD * draw)
 
 

@@ -72,7 +72,10 @@ def write_states(
     with session.transaction():
         of_these = exp.and_(exp.column("dashboard").eq(contract.key), exp.column("partition_key").isin(*names))
         session.query(exp.delete(table(TABLE), where=of_these))
-        rows = [exp.Tuple(expressions=[*_row(contract, verdict, corrected.get(verdict.partition, "")), *moments]) for verdict in verdicts]
+        rows = [
+            exp.Tuple(expressions=[*_row(contract, verdict, corrected.get(verdict.partition, "")), *moments])
+            for verdict in verdicts
+        ]
         session.query(exp.insert(exp.values(rows), table(TABLE), columns=COLUMNS))
 
 

@@ -51,7 +51,8 @@ def read_loads_since(instance: dg.DagsterInstance, assets: Set[str], since: dt.d
         .group_by(EVENTS.asset_key, EVENTS.partition)
     )
     with EventTables.open(instance) as tables:
-        return {(keys[asset], partition): id_ for asset, partition, id_ in tables.connection.execute(query)}
+        rows = tables.connection.execute(query).fetchall()
+    return {(keys[str(asset)], str(partition)): int(str(id_)) for asset, partition, id_ in rows}
 
 
 def _place(event: db.Row[Any]) -> Place:

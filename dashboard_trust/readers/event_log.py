@@ -67,7 +67,9 @@ def _read(instance: dg.DagsterInstance, promises: Sequence[Promise], as_of: dt.d
         as_of=as_of,
         materializations=stored.loads,
         earlier=stored.earlier,
-        attempts={place: find_attempt(place, rows, runs, stored.held, stored.failures) for place, rows in stored.plans.items()},
+        attempts={
+            place: find_attempt(place, rows, runs, stored.held, stored.failures) for place, rows in stored.plans.items()
+        },
         checks=_attribute(
             {place: find_last_word(place, stored.checks, runs, stored.held) for place in stored.checks.places()},
             stored.loads,

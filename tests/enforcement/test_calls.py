@@ -97,7 +97,11 @@ def test_what_no_retry_mends_is_called_once_whatever_retries_others_declare(inst
     assert shop.tags(result)["dagster/retry_on_asset_or_op_failure"] == "false"
     assert shop.tags(result)["dashboard_trust/failure_class"] == failure_class
     (finding,) = shop.verdict.causes
-    assert (str(finding.outcome), finding.owner, str(finding.failure.failure_class)) == ("errored", owner, failure_class)
+    assert (str(finding.outcome), finding.owner, str(finding.failure.failure_class)) == (
+        "errored",
+        owner,
+        failure_class,
+    )
     assert str(error).strip("'") in finding.told
     assert f"{failure_class} failure of shop_api, called 1 time; not tried again by itself" in finding.told
     assert shop.explain()["next_steps"][0].startswith(f"{owner}: ")
@@ -130,7 +134,9 @@ def test_while_it_waits_it_is_said_what_for(shop):
     ((finding, step),) = seen
 
     assert (str(finding.outcome), finding.owner) == ("pending", "team:net")
-    assert "reset by peer (transient failure of shop_api, called 2 times; next try 2026-01-01 00:01 UTC)" in finding.told
+    assert (
+        "reset by peer (transient failure of shop_api, called 2 times; next try 2026-01-01 00:01 UTC)" in finding.told
+    )
     assert step == "Wait: shop_api is asked again at 2026-01-01 00:01 UTC"
 
 

@@ -48,7 +48,8 @@ class Shop:
             tables=(TableRules("marts/sales", (Range("amount", min=0),)),),
         )
         publisher = Publisher(
-            lambda: Destination("dash", self.warehouse), {"marts/sales": PublishedTable("marts.sales", "published.sales")}
+            lambda: Destination("dash", self.warehouse),
+            {"marts/sales": PublishedTable("marts.sales", "published.sales")},
         )
         dash = trusted_dashboard(contract, publisher, deps=["marts/sales"], partitions_def=PARTITIONS)
         self.sensor = readiness_sensor(dash, evaluated=readiness_writer(contract, lambda: self.warehouse))

@@ -78,7 +78,10 @@ def test_two_hours_without_a_source_end_within_the_budget_with_one_message_and_w
     assert len(calls) - len(during) == len(STREAMS)
     assert len(during) <= 2 * 12
     assert len(during) > 5  # it did look whether it was back
-    assert [(str(one.notice.kind), one.notice.owner) for _, one in told] == [("held", "team:shop"), ("resolved", "team:shop")]
+    assert [(str(one.notice.kind), one.notice.owner) for _, one in told] == [
+        ("held", "team:shop"),
+        ("resolved", "team:shop"),
+    ]
     assert "transient failure of shop_api" in told[0][1].body
     assert published
     assert published[0] <= START + OUTAGE + dt.timedelta(minutes=20)

@@ -180,6 +180,11 @@ def test_what_cannot_be_read_is_no_outage(text):
 
 def test_pauses_double_up_to_the_longest_and_are_spread():
     assert [RETRIES.pause(n, 0.5) for n in (1, 2, 3, 6, 7, 10_000)] == [
-        30 * SECOND, MINUTE, 2 * MINUTE, 15 * MINUTE, 15 * MINUTE, 15 * MINUTE
+        30 * SECOND,
+        MINUTE,
+        2 * MINUTE,
+        15 * MINUTE,
+        15 * MINUTE,
+        15 * MINUTE,
     ]
     assert (RETRIES.pause(1, 0), RETRIES.pause(1, 1)) == (22.5 * SECOND, 37.5 * SECOND)

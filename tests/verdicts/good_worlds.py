@@ -197,7 +197,9 @@ def add_sections(world: World, pick: Pick, named: Sequence[str]) -> None:
         if requirement.asset in blocking:
             blocking |= {asked.asset for asked in requirement.inputs if asked.asset not in counted}
     for n, requirement in enumerate(world.requirements):
-        keys = tuple(section.key for section in world.contract["sections"] if section.key in standing[requirement.asset])
+        keys = tuple(
+            section.key for section in world.contract["sections"] if section.key in standing[requirement.asset]
+        )
         world.requirements[n] = replace(requirement, sections=keys, blocks=requirement.asset in blocking)
 
 

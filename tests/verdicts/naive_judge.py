@@ -68,7 +68,18 @@ def answer_of(verdict):
 
     def told(findings):
         return in_order(
-            Told(f.asset, f.partition, f.check, str(f.outcome), f.owner, f.version, f.run_id, f.sections, f.blocks, f.failure)
+            Told(
+                f.asset,
+                f.partition,
+                f.check,
+                str(f.outcome),
+                f.owner,
+                f.version,
+                f.run_id,
+                f.sections,
+                f.blocks,
+                f.failure,
+            )
             for f in findings
         )
 
@@ -216,6 +227,7 @@ def what_is_consumed(promise, unmet, evidence, found, lists, too_few):
             return False
         spoilt = [f.asset for f in found if spoils(f, sections[key].assets, promise, found)]
         return asset not in spoilt and asset not in lists[key][1]
+
     read = []
     for asked in promise.dashboard_inputs:
         loads = [evidence.materializations.get((asked.asset, partition)) for partition in asked.partitions]

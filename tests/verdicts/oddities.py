@@ -336,4 +336,5 @@ ODDITIES = (
     try_again,
     try_again,
     spoil_the_whole,
+    ask_for_more_than_is_read,
 )

@@ -175,7 +175,11 @@ BY_HAND = (
         ("_newest_version(asked, evidence) == recorded", "_newest_version(asked, evidence) in (None, recorded)"),
     ),
     (minimums, "what something holds upstream is there all the same", ("{asset} | above[asset]", "{asset}")),
-    (minimums, "one less than the least will do", ("len(self.missing) < self.least", "len(self.missing) + 1 < self.least")),
+    (
+        minimums,
+        "one less than the least will do",
+        ("len(self.missing) < self.least", "len(self.missing) + 1 < self.least"),
+    ),
     (minimums, "what this partition does not read is there", ("if asset in above))", "))")),
     (minimums, "a section that may be labelled holds", (' and count.section.when_unmet == "block"]', "]")),
     (standing_words, "a hold of any dashboard counts", ("word.asset != dashboard or word.kind", "word.kind")),

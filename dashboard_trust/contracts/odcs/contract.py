@@ -19,7 +19,7 @@ from dashboard_trust.contracts.odcs.quality import quality_rules
 from dashboard_trust.contracts.odcs.service_levels import Level, service_levels
 from dashboard_trust.contracts.row_rules import References
 from dashboard_trust.contracts.rules import Rule
-from dashboard_trust.contracts.table_rules import FAILURE_CLASSES, Columns, TableRules
+from dashboard_trust.contracts.table_rules import CONCERNS, Columns, TableRules
 from dashboard_trust.errors import ContractError, nearest
 
 
@@ -69,7 +69,7 @@ class DataContract:
         rules = self.tables[self.find(name)]
         if not rules:
             raise ContractError(f"{self.source}: nothing that it promises of {self.find(name)!r} can be checked.")
-        owners = dict.fromkeys(FAILURE_CLASSES, self.owner) if self.owner else {}
+        owners = dict.fromkeys(CONCERNS, self.owner) if self.owner else {}
         found = TableRules(asset, rules, table, owners=owners)
         schema = table.rpartition(".")[0] if table else ".".join(f'"{part}"' for part in asset.split("/")[-2:-1])
         return replace(found, rules=tuple(_placed(rule, schema) for rule in rules))
