@@ -18,7 +18,7 @@ from dashboard_trust.contracts.entries import Entry, Reader, compose
 from dashboard_trust.contracts.odcs.contract import DataContract, read_data_contract
 from dashboard_trust.contracts.rules import Rule, Value
 from dashboard_trust.contracts.scalars import read_asset, read_boolean, read_hours, read_owner, read_word
-from dashboard_trust.contracts.table_rules import EMPTY, CONCERNS, Freshness, TableRules
+from dashboard_trust.contracts.table_rules import CONCERNS, EMPTY, Freshness, TableRules
 from dashboard_trust.errors import ContractError, nearest
 
 Table = tuple[TableRules, dt.timedelta | None]

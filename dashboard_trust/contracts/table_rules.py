@@ -249,9 +249,7 @@ class TableRules:
                 raise ContractError(f"{self.asset}: two rules are named {name!r}. Give one of them another `name`.")
         for concern in self.owners:
             if concern not in CONCERNS:
-                raise ContractError(
-                    f"{self.asset}: owners has no {concern!r}: {nearest(concern, CONCERNS)}"
-                )
+                raise ContractError(f"{self.asset}: owners has no {concern!r}: {nearest(concern, CONCERNS)}")
         if self.sample_failures < 0:
             raise ContractError(f"{self.asset}: sample_failures is {self.sample_failures}: a number from 0")
 

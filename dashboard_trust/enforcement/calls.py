@@ -73,10 +73,13 @@ class _Call:
         """Return when the call began; where the source may not be called yet, ask for a retry."""
         now, source = _now(), self.source
         at, caller, outage = self._change(lambda known: known.ask(self.who, source.budget, source.retries, now))
-        if at is None:
-            return now
+        if at is not None:
+            self._postpone(at, caller, outage.since or now)
+        return now
+
+    def _postpone(self, at: dt.datetime, caller: Caller, since: dt.datetime) -> NoReturn:
+        source = self.source
         at += random.random() * source.retries.first_pause  # noqa: S311  # not all at one instant
-        since = outage.since or now
         message = f"{source.key} has not answered since {since:%Y-%m-%d %H:%M} UTC"
         self._wait_or_give_up(self._failure(FailureClass.TRANSIENT, message, caller.calls), caller, at, source.retries)
 

@@ -11,11 +11,11 @@ import dagster as dg
 from dashboard_trust.contracts.model import DashboardContract, PartitionSchedule, RequiredAsset
 from dashboard_trust.contracts.sources import Source
 from dashboard_trust.enforcement.binding import bind
+from dashboard_trust.enforcement.called_assets import with_sources
+from dashboard_trust.enforcement.calls import calling
 from dashboard_trust.enforcement.freshness import with_freshness_policies
 from dashboard_trust.enforcement.gate import Gate, consumed_metadata, record_consumed
 from dashboard_trust.enforcement.gated_step import body_of, definitions_of, gate_of, put_gate, replace_assets
-from dashboard_trust.enforcement.calls import calling
-from dashboard_trust.enforcement.called_assets import with_sources
 from dashboard_trust.enforcement.receipts import begin, find_sent, passed
 from dashboard_trust.enforcement.table_checks import with_table_checks
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest

@@ -11,8 +11,8 @@ import dagster as dg
 from sqlglot import exp
 
 from dashboard_trust.checks.audit import Audit, AuditFailedError
-from dashboard_trust.enforcement.audited_assets import log_outcomes, read_audit, remember_outcomes
 from dashboard_trust.contracts.sources import Source
+from dashboard_trust.enforcement.audited_assets import log_outcomes, read_audit, remember_outcomes
 from dashboard_trust.enforcement.calls import calling
 from dashboard_trust.enforcement.partition_mappings import period_of
 from dashboard_trust.enforcement.slices import partition_slice

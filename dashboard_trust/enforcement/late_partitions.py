@@ -91,7 +91,7 @@ def _keys(partitions: dg.PartitionsDefinition | None, instance: dg.DagsterInstan
 
 
 def _may_read(partitions: dg.PartitionsDefinition | None, key: str, spans: Sequence[Period | None]) -> bool:
-    """Whether a partition may read any of these stretches of time; what has no time may read all, and be read by all."""
+    """Whether a partition may read any of these stretches of time; what has no time may read and be read."""
     period = period_of(partitions, key)
     if period is None:
         return bool(spans)

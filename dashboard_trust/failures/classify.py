@@ -21,11 +21,25 @@ from dashboard_trust.failures.foreign import BY_NAME, classify_sql_state, classi
 
 TRANSIENT, DATA, SCHEMA, CONTRACT, PERMISSION, UNKNOWN = FailureClass
 PASSING = frozenset(
-    getattr(errno, name)
-    for name in (
-        "EAGAIN EINTR EBUSY ETIMEDOUT ECONNRESET ECONNABORTED ECONNREFUSED ENETDOWN ENETUNREACH ENETRESET "
-        "EHOSTDOWN EHOSTUNREACH EPIPE EMFILE ENFILE ENOBUFS ESTALE"
-    ).split()
+    {
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.ECONNABORTED,
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.EINTR,
+        errno.EMFILE,
+        errno.ENETDOWN,
+        errno.ENETRESET,
+        errno.ENETUNREACH,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.EPIPE,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
 )
 DEEPEST = 20  # errors below one another: a chain that bites its own tail ends
 
@@ -121,20 +135,27 @@ def _by_name(error: BaseException) -> FailureClass:
 
 
 def _by_kind(error: BaseException) -> FailureClass:
-    match error:
-        case ssl.SSLCertVerificationError():
-            return UNKNOWN
-        case TimeoutError() | ConnectionError() | socket.gaierror() | subprocess.TimeoutExpired():
-            return TRANSIENT
-        case PermissionError():
-            return PERMISSION
-        case FileNotFoundError() | NotADirectoryError() | IsADirectoryError():
-            return CONTRACT
-        case json.JSONDecodeError() | UnicodeDecodeError():
-            return DATA
-        case OSError() if error.errno in PASSING:
-            return TRANSIENT
-    return UNKNOWN
+    return next((known for kind, known in BY_KIND if isinstance(error, kind)), _by_errno(error))
+
+
+def _by_errno(error: BaseException) -> FailureClass:
+    return TRANSIENT if isinstance(error, OSError) and error.errno in PASSING else UNKNOWN
+
+
+BY_KIND: tuple[tuple[type[BaseException], FailureClass], ...] = (
+    (ssl.SSLCertVerificationError, UNKNOWN),
+    (TimeoutError, TRANSIENT),
+    (ConnectionError, TRANSIENT),
+    (socket.gaierror, TRANSIENT),
+    (subprocess.TimeoutExpired, TRANSIENT),
+    (PermissionError, PERMISSION),
+    (FileNotFoundError, CONTRACT),
+    (NotADirectoryError, CONTRACT),
+    (IsADirectoryError, CONTRACT),
+    (json.JSONDecodeError, DATA),
+    (UnicodeDecodeError, DATA),
+)
+"""The first that it is counts."""
 
 
 def _root(kind: type) -> str:

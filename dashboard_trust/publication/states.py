@@ -46,7 +46,7 @@ def readiness_writer(
     return write
 
 
-def write_states(
+def write_states(  # noqa: PLR0913  # what is written of each, column by column
     session: Session,
     contract: DashboardContract,
     verdicts: Sequence[Verdict],

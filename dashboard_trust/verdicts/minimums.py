@@ -12,10 +12,10 @@ from dashboard_trust.verdicts.verdict import Finding, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Of a section with a minimum: the assets it asks of this partition, those of them that are missing.
+    """Of a section with a minimum: the assets it asks of this partition, and those of them that are missing.
 
-    An asset is missing where something holds it, or anything that it is built from; ``touched`` is all that holds
-    one of them.
+    An asset is missing where something holds it, or anything that it is built from; ``spoilt`` are all of which that
+    is so, also outside the section, and ``touched`` is what holds one of its own.
     """
 
     section: Section
@@ -23,6 +23,7 @@ class Count:
     asked: tuple[str, ...]
     missing: tuple[str, ...]
     touched: frozenset[str]
+    spoilt: frozenset[str]
 
     @property
     def is_short(self) -> bool:
@@ -30,21 +31,23 @@ class Count:
         return len(self.asked) - len(self.missing) < self.least
 
     def hides(self, asset: str) -> bool:
-        """Whether an asset of the section is not shown: it is missing, or too many others are."""
-        return self.is_short or asset in self.missing or asset in self.touched
+        """Whether an asset that the section stands on is not shown: it is spoilt, or too many others are."""
+        return self.is_short or asset in self.spoilt
 
 
 def count_minimums(promise: Promise, findings: Sequence[Finding]) -> dict[str, Count]:
     """Count what is there of each section that does with fewer than all."""
     holding = {finding.asset for finding in findings if finding.outcome.holds}
     above = upstream_assets(promise.requirements)
+    held_by = {asset: holding & ({asset} | above[asset]) for asset in above}
+    spoilt = frozenset(asset for asset in above if held_by[asset])
     counts = {}
     for section in promise.contract.sections:
         if section.at_least is not None:
             asked = tuple(dict.fromkeys(asset for asset in section.assets if asset in above))
-            held_by = {asset: holding & ({asset} | above[asset]) for asset in asked}
-            missing = tuple(asset for asset in asked if held_by[asset])
-            counts[section.key] = Count(section, section.at_least, asked, missing, frozenset().union(*held_by.values()))
+            missing = tuple(asset for asset in asked if asset in spoilt)
+            touched = frozenset[str]().union(*(held_by[asset] for asset in asked))
+            counts[section.key] = Count(section, section.at_least, asked, missing, touched, spoilt)
     return counts
 
 

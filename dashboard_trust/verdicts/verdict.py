@@ -100,8 +100,8 @@ class Verdict:
     """What follows for one partition of one dashboard.
 
     ``findings`` are the causes; ``consequences`` are what only waits for one of them. ``unmet`` are
-    the sections to be labelled, ``labels`` what is said of each. ``version`` stands for the versions of everything required;
-    ``consumed`` are those of the direct inputs that are shown, by name; ``left_out`` are
+    the sections to be labelled, ``labels`` what is said of each. ``version`` stands for the versions of
+    everything required; ``consumed`` are those of the direct inputs that are shown, by name; ``left_out`` are
     the assets that a minimum does without.
     """
 

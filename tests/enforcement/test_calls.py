@@ -7,6 +7,7 @@ import time
 from types import SimpleNamespace
 
 import dagster as dg
+import pandas as pd
 import pytest
 import time_machine
 from dagster._core.execution.plan import active
@@ -14,15 +15,17 @@ from dagster._core.execution.plan import active
 from dashboard_trust.cli.explanations import describe_explanation, read_explanation
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.sources import Source
+from dashboard_trust.enforcement.audited_assets import audited
 from dashboard_trust.enforcement.calls import read_outage
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted, trusted_dashboard
-from dashboard_trust.errors import ContractError, FailureClass, SourceError
+from dashboard_trust.enforcement.io_manager import TrustedIOManager
+from dashboard_trust.errors import ContractError, FailureClass, SourceError, WarehouseBusyError
 from dashboard_trust.failures.outage import Outage
 from dashboard_trust.failures.policy import Budget, Retries
-from dashboard_trust.incidents.deliveries import tell
-from dashboard_trust.readers.runs import read_runs
+from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+pytestmark = pytest.mark.long
 HOUR = dt.timedelta(hours=1)
 OWNERS = {"transient": "team:net", "permission": "team:access", "data": "team:data"}
 SHOP = Source("shop_api", ("raw",), owner="team:shop", owners=OWNERS)
@@ -87,7 +90,7 @@ CLASSES = [
 ]
 
 
-@pytest.mark.parametrize(("error", "failure_class", "owner"), CLASSES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("error", "failure_class", "owner"), CLASSES, ids=str)
 def test_what_no_retry_mends_is_called_once_whatever_retries_others_declare(instance, run, error, failure_class, owner):
     shop = Shop(instance, run, retry_policy=dg.RetryPolicy(max_retries=5))
     shop.answers = lambda call: error
@@ -269,3 +272,35 @@ def test_retries_and_budgets_of_nothing_are_refused(make):
 def test_a_failure_class_is_one_word_in_python_and_in_text():
     assert SHOP.owner_of(FailureClass.PERMISSION) == "team:access"
     assert SHOP.owner_of(FailureClass.UNKNOWN) == "team:shop"
+
+
+def test_a_write_to_a_warehouse_that_is_busy_is_tried_again_and_one_that_its_audit_refuses_is_not(
+    instance, run, clock, tmp_path
+):
+    warehouse, calls = DuckDBWarehouse(tmp_path / "w.duckdb"), []
+
+    def open_warehouse():
+        calls.append(1)
+        if len(calls) == 1:
+            raise WarehouseBusyError("another process holds the file")
+        return warehouse
+
+    metadata = {"dashboard_trust/audit": [{"range": {"column": "amount", "min": 0}}]}
+    amounts = [10]
+
+    @dg.asset(key=["shop", "orders"], io_manager_key="warehouse", metadata=metadata)
+    def orders() -> pd.DataFrame:
+        return pd.DataFrame({"amount": amounts})
+
+    manager = TrustedIOManager(open_warehouse, source=Source("warehouse", owner="team:dwh"))
+    defs = dg.Definitions([audited(orders)], resources={"warehouse": manager})
+
+    assert run(defs, "shop/orders").success
+    assert len(calls) == 2
+    amounts[:] = [-1]
+    result = run(defs, "shop/orders")
+    (failed,) = [event for event in result.all_events if event.is_step_failure]
+    assert failed.step_failure_data.user_failure_data.metadata["failure_class"].value == "data"
+    assert [event for event in result.all_events if event.is_step_up_for_retry] == []
+    with warehouse.connect("test") as connection:
+        assert connection.execute("SELECT amount FROM shop.orders").fetchall() == [(10,)]

@@ -55,7 +55,7 @@ def happened_in_handling(outer, inner, hide=False):
     def act():
         try:
             raise inner
-        except Exception:
+        except Exception:  # noqa: BLE001
             if hide:
                 raise outer from None
             raise outer  # noqa: B904 - that is what is looked at
@@ -291,7 +291,7 @@ def test_a_failure_of_dagster_is_what_caused_it():
         (PermissionError(errno.EACCES, "denied"), "permission"),
         (FileNotFoundError(errno.ENOENT, "gone"), "contract"),
         (raised(lambda: json.loads("{")), "data"),
-        (raised(lambda: b"\xff".decode()), "data"),
+        (raised(b"\xff".decode), "data"),
         (raised(lambda: pa.array(["x"]).cast(pa.int64())), "data"),
         (HTTPError("?"), "unknown"),
     ],

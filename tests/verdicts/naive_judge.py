@@ -218,15 +218,13 @@ def what_is_consumed(promise, unmet, evidence, found, lists, too_few):
 
     A section that does with fewer shows what is not spoilt, unless too few are there.
     """
-    sections = {section.key: section for section in promise.contract.sections}
 
     def shows(key, asset):
         if key not in unmet:
             return True
         if key not in lists or key in too_few:
             return False
-        spoilt = [f.asset for f in found if spoils(f, sections[key].assets, promise, found)]
-        return asset not in spoilt and asset not in lists[key][1]
+        return not any(spoils(finding, [asset], promise, found) for finding in found)
 
     read = []
     for asked in promise.dashboard_inputs:
