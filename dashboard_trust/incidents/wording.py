@@ -60,7 +60,8 @@ def _lines(
 
 def _state(verdict: Verdict, contract: DashboardContract) -> str:
     if not verdict.holds:
-        labels = "; ".join(verdict.labels)
+        titles = [section.title for section in contract.sections if section.key in verdict.unmet]
+        labels = "; ".join(verdict.labels or titles)
         return f"is {verdict.readiness}" + (f", without {labels}." if labels else ": nothing holds it.")
     if verdict.deadline is None:
         return f"is {verdict.readiness}."
