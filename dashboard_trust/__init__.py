@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         References,
         Unique,
     )
+    from dashboard_trust.contracts.sources import Source
     from dashboard_trust.contracts.table_rules import (
         Columns,
         Freshness,
@@ -40,16 +41,19 @@ if TYPE_CHECKING:
     from dashboard_trust.contracts.yaml import read_contracts
     from dashboard_trust.enforcement.audited_assets import audited
     from dashboard_trust.enforcement.automation import inputs_ready, readiness_sensor
+    from dashboard_trust.enforcement.calls import calling
     from dashboard_trust.enforcement.dbt_checks import dbt_checks
     from dashboard_trust.enforcement.dbt_run import run_dbt
     from dashboard_trust.enforcement.dbt_sources import dbt_source_checks
     from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
     from dashboard_trust.enforcement.gated_assets import confirm, trust, trusted, trusted_dashboard
     from dashboard_trust.enforcement.io_manager import TrustedIOManager
-    from dashboard_trust.enforcement.receipts import receipt_key
+    from dashboard_trust.enforcement.receipts import left_out, receipt_key
     from dashboard_trust.enforcement.suite_checks import suite_checks
     from dashboard_trust.enforcement.table_checks import table_checks
-    from dashboard_trust.errors import DashboardTrustError
+    from dashboard_trust.errors import DashboardTrustError, FailureClass, SourceError
+    from dashboard_trust.failures.classify import classify
+    from dashboard_trust.failures.policy import Budget, Retries
     from dashboard_trust.publication.publisher import Publisher
     from dashboard_trust.publication.states import readiness_writer
     from dashboard_trust.publication.swap import Destination
@@ -84,18 +88,22 @@ _HOMES = {
     "checks.gx_source": ("GXSource",),
     "contracts.exposures": ("read_exposures",),
     "contracts.model": ("DashboardContract", "PartitionSchedule", "ReadyBy", "RequiredAsset", "Section"),
+    "contracts.sources": ("Source",),
     "contracts.yaml": ("read_contracts",),
     "enforcement.audited_assets": ("audited",),
     "enforcement.automation": ("inputs_ready", "readiness_sensor"),
+    "enforcement.calls": ("calling",),
     "enforcement.dbt_checks": ("dbt_checks",),
     "enforcement.dbt_run": ("run_dbt",),
     "enforcement.dbt_sources": ("dbt_source_checks",),
     "enforcement.fingerprinted_assets": ("fingerprinted",),
     "enforcement.gated_assets": ("confirm", "trust", "trusted", "trusted_dashboard"),
     "enforcement.io_manager": ("TrustedIOManager",),
-    "enforcement.receipts": ("receipt_key",),
+    "enforcement.receipts": ("left_out", "receipt_key"),
     "enforcement.suite_checks": ("suite_checks",),
-    "errors": ("DashboardTrustError",),
+    "errors": ("DashboardTrustError", "FailureClass", "SourceError"),
+    "failures.classify": ("classify",),
+    "failures.policy": ("Budget", "Retries"),
     "publication.publisher": ("Publisher",),
     "publication.states": ("readiness_writer",),
     "publication.swap": ("Destination",),
@@ -107,11 +115,13 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AcceptedValues",
+    "Budget",
     "Columns",
     "Condition",
     "DashboardContract",
     "DashboardTrustError",
     "Destination",
+    "FailureClass",
     "Finding",
     "Fits",
     "Freshness",
@@ -131,21 +141,27 @@ __all__ = [
     "Reconciliation",
     "References",
     "RequiredAsset",
+    "Retries",
     "RowCount",
     "Section",
+    "Source",
+    "SourceError",
     "TableRules",
     "TrustedIOManager",
     "Unique",
     "Verdict",
     "VolumeAnomaly",
     "audited",
+    "calling",
     "check_frame",
+    "classify",
     "confirm",
     "dbt_checks",
     "dbt_source_checks",
     "fingerprinted",
     "inputs_ready",
     "judge",
+    "left_out",
     "read_contracts",
     "read_exposures",
     "readiness_sensor",

@@ -77,6 +77,7 @@ def describe_explanation(explanation: Explanation) -> dict[str, Any]:
         "message": contract.message,
         "ready_by": verdict.deadline and verdict.deadline.isoformat(timespec="seconds"),
         "unmet_sections": list(verdict.unmet),
+        "labels": list(verdict.labels),
         "consequences": [describe_finding(finding) for finding in verdict.consequences],
         "requirements": [_describe_ground(ground) for ground in explanation.grounds],
         "next_steps": explanation.steps,
@@ -107,10 +108,12 @@ def _head(standing: Standing) -> Iterator[Text]:
         missed = " (missed)" if verdict.holds and verdict.as_of >= verdict.deadline else ""
         yield Text(f"promised by {moment(verdict.deadline)}{missed}")
     yield Text(serving_line(standing.serving))
+    if standing.corrected:
+        yield Text(printable(standing.corrected))
     if standing.behind:
         yield Text(behind_line(standing.behind))
     if verdict.unmet:
-        yield Text(printable(f"sections not met: {', '.join(verdict.unmet)}"))
+        yield Text(printable(f"shown without: {'; '.join(verdict.labels)}"))
 
 
 def _block(title: str, lines: Sequence[RenderableType]) -> Iterator[RenderableType]:

@@ -42,6 +42,8 @@ def _step(finding: Finding, verdict: Verdict) -> str:
     if finding.asset == verdict.dashboard:
         return f"{finding.owner}: make it possible to judge {finding.asset}: {finding.reason}"
     where = f"{finding.asset} {finding.partition}" if finding.partition else finding.asset
+    if finding.failure is not None:
+        return finding.failure.next_step(finding.owner, where)
     what = f"{finding.check} of {finding.asset}" if finding.check else where
     return WAYS[finding.outcome].format(
         owner=finding.owner, asset=finding.asset, check=finding.check or "its checks", where=where, what=what

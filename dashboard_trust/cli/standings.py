@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import dagster as dg
 
 from dashboard_trust.contracts.model import DashboardContract, Promise
 from dashboard_trust.enforcement.gate import Gate
-from dashboard_trust.evidence.facts import Materialization
+from dashboard_trust.evidence.facts import Materialization, Place
 from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.readers.serving import Serving, read_serving
 from dashboard_trust.verdicts.judge import unknown
@@ -22,13 +22,15 @@ from dashboard_trust.verdicts.verdict import Finding, Verdict
 class Standing:
     """A dashboard's contract, the verdict on one partition, and what people see now.
 
-    ``behind`` names the inputs of which the partition was published from another version than the newest.
+    ``behind`` names the inputs of which the partition was published from another version than the newest;
+    ``corrected`` says when and why what was shown of it took the place of something else.
     """
 
     contract: DashboardContract
     verdict: Verdict
     serving: Serving | None
     behind: tuple[str, ...] = ()
+    corrected: str = ""
 
 
 def read_standings(
@@ -43,10 +45,14 @@ def read_standings(
     key = dg.AssetKey.from_user_string(contract.key)
     serving = read_serving(instance, key, gate.binding.partitions if gate.binding else None)
     published = read_newest(instance, {(contract.key, verdict.partition) for verdict in verdicts})
-    return [
-        Standing(contract, verdict, serving, _behind(verdict, published.get((contract.key, verdict.partition))))
-        for verdict in verdicts
-    ]
+    return [_standing(contract, verdict, serving, published) for verdict in verdicts]
+
+
+def _standing(
+    contract: DashboardContract, verdict: Verdict, serving: Serving | None, published: Mapping[Place, Materialization]
+) -> Standing:
+    shown = published.get((contract.key, verdict.partition))
+    return Standing(contract, verdict, serving, _behind(verdict, shown), shown.corrected if shown else "")
 
 
 def _behind(verdict: Verdict, published: Materialization | None) -> tuple[str, ...]:
@@ -78,6 +84,7 @@ def describe(standing: Standing) -> dict[str, Any]:
         "as_of": verdict.as_of.isoformat(timespec="seconds"),
         "serving": serving and {"partition": serving.partition, "since": serving.since.isoformat(timespec="seconds")},
         "behind": list(standing.behind),
+        "corrected": standing.corrected,
         "findings": [describe_finding(finding) for finding in verdict.findings],
     }
 
@@ -92,5 +99,6 @@ def describe_finding(finding: Finding) -> dict[str, Any]:
         "outcome": str(finding.outcome),
         "reason": finding.reason,
         "owner": finding.owner,
+        "failure": finding.failure and finding.failure.dump(),
         "since": finding.since and finding.since.isoformat(timespec="seconds"),
     }

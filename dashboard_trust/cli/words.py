@@ -28,7 +28,7 @@ def readiness_word(readiness: Readiness) -> Text:
 def finding_line(finding: Finding) -> Text:
     """Return a finding in one line: where, what, whose."""
     outcome = finding.outcome.replace("_", " ")
-    line = Text(printable(f"{finding.place}: {outcome}, {finding.reason}"))
+    line = Text(printable(f"{finding.place}: {outcome}, {finding.told}"))
     return line.append(printable(f" [{finding.owner}]"), style="cyan")
 
 

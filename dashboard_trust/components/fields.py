@@ -60,6 +60,7 @@ class SectionField(Part):
     title: str
     assets: list[str]
     when_unmet: Literal["block", "label"] = "block"
+    at_least: int | None = None
 
 
 class WaitField(Part):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 
@@ -47,8 +47,10 @@ class TrustedDashboard(dg.Component, dg.Model, dg.Resolvable):
     enforce: bool | None = None
     accept_reported: bool | None = None
     at_most_once: bool | None = None
+    late_inputs: Literal["rerun", "propose"] | None = None
     message: str | None = None
     tables: list[dict[str, Any]] | None = None
+    sources: list[dict[str, Any]] | None = None
     deps: list[str] | None = None
     refresh: str | None = None
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dashboard_trust.contracts.sources import Source
 from dashboard_trust.contracts.table_rules import TableRules
 from dashboard_trust.errors import ContractError
 
@@ -66,13 +67,22 @@ class Section:
     """A part of a dashboard, standing on its own assets.
 
     ``when_unmet`` says whether the dashboard is held (``block``) or published with that section
-    labelled and left at its last good version (``label``).
+    labelled and left at its last good version (``label``). With ``at_least`` so many of its assets are enough: what
+    is missing of the rest is left out, and named in a label.
     """
 
     key: str
     title: str
     assets: tuple[str, ...]
     when_unmet: Literal["block", "label"] = "block"
+    at_least: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a minimum of nothing, or of more than there are."""
+        if self.at_least is not None and not 1 <= self.at_least <= len(set(self.assets)):
+            raise ContractError(
+                f"Section {self.key!r}: at_least is {self.at_least}, of {len(set(self.assets))} assets."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +103,11 @@ class DashboardContract:
         accept_reported: Believe materializations and check results reported without a run.
         at_most_once: The step sends something that its receiver cannot tell from a repetition: it is sent
             once per version of its inputs, and where nobody knows whether it arrived, a person decides.
+        late_inputs: Whether a partition that was delivered after its end is made anew by itself where its inputs
+            change (``rerun``), or only said to be behind (``propose``), for a person to launch.
         message: What business users read while it is held.
         tables: The rules of tables it stands on; each rule becomes an asset check.
+        sources: What its inputs come from: what is done, and who acts, where that does not answer.
     """
 
     key: str
@@ -111,8 +124,10 @@ class DashboardContract:
     enforce: bool = True
     accept_reported: bool = False
     at_most_once: bool = False
+    late_inputs: Literal["rerun", "propose"] = "rerun"
     message: str = ""
     tables: tuple[TableRules, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a contract that names nobody, or that requires nothing."""

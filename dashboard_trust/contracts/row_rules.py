@@ -41,7 +41,7 @@ class Unique(RowRule):
     """
 
     kind = "unique"
-    failure_class = "keys"
+    concern = "keys"
 
     key: tuple[str, ...]
     within_day: bool = False
@@ -213,7 +213,7 @@ class References(RowRule):
     """
 
     kind = "references"
-    failure_class = "consistency"
+    concern = "consistency"
 
     key: tuple[str, ...]
     table: str

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import ClassVar, Literal
 
-from dashboard_trust.errors import ContractError
+from dashboard_trust.errors import ContractError, FailureClass
 
 Value = str | int | float | Decimal | bool | dt.date | dt.datetime
 Severity = Literal["error", "warn"]
@@ -28,14 +28,14 @@ class Rule:
     Args:
         name: The asset check's name; by default the rule and its columns.
         severity: ``error`` holds what stands on the table, ``warn`` is only said.
-        owner: Who acts when it fails; by default the owner of its failure class, then of the asset.
+        owner: Who acts when it fails; by default the owner of its concern, then of the asset.
         description: What it is for, shown with the check.
         unit: The unit of what it measures, as it is shown: ``EUR``.
         place: Where it is written (``file:line``), for messages; no part of what it asks.
     """
 
     kind: ClassVar[str]
-    failure_class: ClassVar[str] = "values"
+    concern: ClassVar[str] = "values"
 
     name: str = ""
     severity: Severity = "error"
@@ -52,6 +52,11 @@ class Rule:
             raise ContractError(f"{RESERVED!r} is the check that every gate speaks by: give this one another name")
         if self.severity not in ("error", "warn"):
             raise ContractError(f"the severity {self.severity!r} is neither error nor warn")
+
+    @property
+    def failure_class(self) -> FailureClass:
+        """The class of its failing: ``schema`` where it is about columns, else ``data``. Its concern is finer."""
+        return FailureClass.SCHEMA if self.concern == "schema" else FailureClass.DATA
 
     @property
     def check(self) -> str:

@@ -18,7 +18,7 @@ from dashboard_trust.contracts.entries import Entry, Reader, compose
 from dashboard_trust.contracts.odcs.contract import DataContract, read_data_contract
 from dashboard_trust.contracts.rules import Rule, Value, is_same
 from dashboard_trust.contracts.scalars import read_asset, read_boolean, read_hours, read_owner, read_word
-from dashboard_trust.contracts.table_rules import EMPTY, FAILURE_CLASSES, Freshness, TableRules
+from dashboard_trust.contracts.table_rules import CONCERNS, EMPTY, Freshness, TableRules
 from dashboard_trust.errors import ContractError, nearest
 
 Table = tuple[TableRules, dt.timedelta | None]
@@ -173,7 +173,7 @@ def _is_empty(entry: Entry) -> bool:
 
 
 def _owners(entry: Entry) -> Mapping[str, str]:
-    return {name: read_owner(owner) for name, owner in entry.fields(FAILURE_CLASSES).items()}
+    return {name: read_owner(owner) for name, owner in entry.fields(CONCERNS).items()}
 
 
 KINDS: Mapping[str, type[Rule]] = {

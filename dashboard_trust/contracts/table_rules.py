@@ -17,7 +17,7 @@ from dashboard_trust.errors import ContractError, nearest
 
 TooLittle = Literal["hold", "pass"]
 
-FAILURE_CLASSES = ("schema", "volume", "freshness", "keys", "values", "consistency", "errored")
+CONCERNS = ("schema", "volume", "freshness", "keys", "values", "consistency", "errored")
 """Kinds of failure, for which a table may have an owner each; ``errored``: a rule could not be looked at."""
 
 ANY_TEXT = "any text"
@@ -36,7 +36,7 @@ class RowCount(Rule):
     """
 
     kind = "row_count"
-    failure_class = "volume"
+    concern = "volume"
 
     min: int | None = None
     max: int | None = None
@@ -70,7 +70,7 @@ class VolumeAnomaly(Rule):
     """
 
     kind = "volume_anomaly"
-    failure_class = "volume"
+    concern = "volume"
 
     sensitivity: float = 3.0
     weeks: int = 8
@@ -97,7 +97,7 @@ class Freshness(Rule):
     """
 
     kind = "freshness"
-    failure_class = "freshness"
+    concern = "freshness"
 
     column: str
     within: dt.timedelta
@@ -126,7 +126,7 @@ class Columns(Rule):
     """
 
     kind = "columns"
-    failure_class = "schema"
+    concern = "schema"
 
     types: Mapping[str, str]
     added: Literal["reported", "refused"] = "reported"
@@ -185,7 +185,7 @@ class Reconciliation(Rule):
     """
 
     kind = "reconciliation"
-    failure_class = "consistency"
+    concern = "consistency"
 
     table: str
     key: tuple[str, ...] = ()
@@ -236,7 +236,7 @@ class TableRules:
             known the last two parts of that, of a single one in the schema ``public``.
         time_column: Of an asset without partitions, what tells the UTC day of a row: every day then has results
             of its own.
-        owners: Who acts, by failure class (`FAILURE_CLASSES`): e-mail addresses or ``team:name``.
+        owners: Who acts, by what a rule is about (`CONCERNS`): e-mail addresses or ``team:name``.
         sample_failures: How many failing keys are shown with a check; by default none, as they are data.
         unchecked: What its data contract asks besides, and no rule here checks.
     """
@@ -255,11 +255,9 @@ class TableRules:
             raise ContractError("The rules of a table need its asset key.")
         if (twins := find_twins(self.all_rules)) is not None:
             raise ContractError(f"{self.asset}: {_of_one_name(*twins)}. Give one of them another `name`.")
-        for failure_class in self.owners:
-            if failure_class not in FAILURE_CLASSES:
-                raise ContractError(
-                    f"{self.asset}: owners has no {failure_class!r}: {nearest(failure_class, FAILURE_CLASSES)}"
-                )
+        for concern in self.owners:
+            if concern not in CONCERNS:
+                raise ContractError(f"{self.asset}: owners has no {concern!r}: {nearest(concern, CONCERNS)}")
         if self.sample_failures < 0:
             raise ContractError(f"{self.asset}: sample_failures is {self.sample_failures}: a number from 0")
 
@@ -283,7 +281,7 @@ class TableRules:
         """Return who acts when a rule fails, or could not be looked at; "" is the asset's own owner."""
         if errored:
             return self.owners.get("errored", "")
-        return rule.owner or self.owners.get(rule.failure_class, "")
+        return rule.owner or self.owners.get(rule.concern, "")
 
 
 def _of_one_name(one: Rule, other: Rule) -> str:

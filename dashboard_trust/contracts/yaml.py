@@ -26,6 +26,7 @@ from dashboard_trust.contracts.model import (
 )
 from dashboard_trust.contracts.rules_yaml import Table, read_tables
 from dashboard_trust.contracts.scalars import read_asset, read_boolean, read_hours, read_owner, read_word
+from dashboard_trust.contracts.sources_yaml import read_sources
 from dashboard_trust.errors import ContractError
 
 
@@ -140,6 +141,13 @@ def _sections(entry: Entry) -> tuple[Section, ...]:
     return sections
 
 
+def _minimum(entry: Entry) -> int:
+    text = entry.text()
+    if not text.isdecimal() or int(text) < 1:
+        raise entry.error(f"{text!r} is not a number of assets, one or more")
+    return int(text)
+
+
 def _assets(entry: Entry) -> tuple[str, ...]:
     assets = tuple(read_asset(item) for item in entry.items())
     if not assets:
@@ -200,6 +208,7 @@ SECTION: Mapping[str, Reader] = {
     "title": Entry.text,
     "assets": _assets,
     "when_unmet": read_word("block", "label"),
+    "at_least": _minimum,
 }
 CONTRACT: Mapping[str, Reader] = {
     "key": read_asset,
@@ -212,10 +221,12 @@ CONTRACT: Mapping[str, Reader] = {
     "freshness": _freshness,
     "sections": _sections,
     "tables": read_tables,
+    "sources": read_sources,
     "window": _window_size,
     "wait_for_checks": _wait,
     "enforce": read_boolean,
     "accept_reported": read_boolean,
     "at_most_once": read_boolean,
+    "late_inputs": read_word("rerun", "propose"),
     "message": Entry.text,
 }

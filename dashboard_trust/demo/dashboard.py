@@ -73,7 +73,7 @@ def announce(
             evaluated_at=dt.datetime.now(dt.UTC),
             message=contract.message,
             reasons=tuple(
-                Reason(f.asset, f.partition, f.check, str(f.outcome), f.reason, f.owner) for f in newest.causes
+                Reason(f.asset, f.partition, f.check, str(f.outcome), f.told, f.owner) for f in newest.causes
             ),
             owners=tuple(dict.fromkeys(finding.owner for finding in newest.causes)),
             serving=serving,

@@ -16,6 +16,7 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.enforcement.gate import Gate, Standing
 from dashboard_trust.enforcement.gated_step import gate_of
+from dashboard_trust.enforcement.partition_mappings import period_of
 from dashboard_trust.enforcement.watch import Look, Watch, look, newest_partitions
 from dashboard_trust.verdicts.verdict import Readiness, Verdict
 
@@ -47,7 +48,7 @@ class InputsReady(dg.AutomationCondition[dg.AssetKey]):
         if gate is None:
             return dg.AutomationResult(context, context.get_empty_subset())
         seen = _look(gate, view, Watch.parse(context.cursor))
-        due = {p: s.verdict.version for p, s in seen.standings.items() if needs_run(s)}
+        due = {p: s.verdict.version for p, s in seen.standings.items() if needs_run(s) and not is_proposed(gate, s)}
         busy = await _in_progress(gate, view) if due else set()
         new, watch = seen.ask(due, busy)
         if node.partitions_def is None:
@@ -127,17 +128,25 @@ def readiness_sensor(
         standings = seen.standings
         if evaluated is not None and standings:
             evaluated(context.instance, [standing.verdict for standing in standings.values()])
-        new, watch = seen.ask({p: _ask(s) for p, s in standings.items() if _is_due(gate.contract, s)})
+        new, watch = seen.ask({p: _ask(s) for p, s in standings.items() if _is_due(gate, s)})
         order = newest_partitions(gate, context.instance, count=None)
         requests = [request_run(dashboard.key, stretch) for stretch in stretches(order, new)]
-        reason = None if requests else _summary(standings)
+        reason = None if requests else _summary(gate, standings)
         return dg.SensorResult(requests, skip_reason=reason, cursor=watch.dump())
 
     return sensor
 
 
-def _is_due(contract: DashboardContract, standing: Standing) -> bool:
-    return needs_run(standing) and is_time(contract, standing.verdict)
+def _is_due(gate: Gate, standing: Standing) -> bool:
+    return needs_run(standing) and is_time(gate.contract, standing.verdict) and not is_proposed(gate, standing)
+
+
+def is_proposed(gate: Gate, standing: Standing) -> bool:
+    """Whether a run would correct what was delivered after its end, and the contract leaves that to a person."""
+    if gate.contract.late_inputs != "propose" or gate.binding is None or not needs_run(standing):
+        return False
+    period = period_of(gate.binding.partitions, standing.verdict.partition)
+    return period is not None and all(load is not None and load.at >= period.end for load in standing.delivered)
 
 
 def is_time(contract: DashboardContract, verdict: Verdict) -> bool:
@@ -165,11 +174,14 @@ def request_run(asset: dg.AssetKey, stretch: Sequence[str | None], run_key: str 
     return dg.RunRequest(run_key, asset_selection=[asset], tags={RANGE_START: stretch[0], RANGE_END: stretch[-1]})
 
 
-def _summary(standings: Mapping[str | None, Standing]) -> str:
+def _summary(gate: Gate, standings: Mapping[str | None, Standing]) -> str:
     if not standings:
         return "nothing happened to anything it stands on"
+    proposed = [str(partition) for partition, standing in standings.items() if is_proposed(gate, standing)]
+    if proposed:
+        return f"to be corrected by a run of {gate.contract.key}, which is yours to launch: {', '.join(proposed)}"
     newest = list(standings.values())[-1].verdict
-    causes = "; ".join(f"{finding.place}: {finding.reason}" for finding in newest.causes[:2])
+    causes = "; ".join(f"{finding.place}: {finding.told}" for finding in newest.causes[:2])
     return f"{newest.partition or newest.dashboard} is {newest.readiness}" + (
         f": {causes}" if causes else "; nothing new"
     )

@@ -232,11 +232,13 @@ def _check_slices(graph: Graph, key: dg.AssetKey) -> None:
             )
 
 
-def _upstream_of(graph: Graph, keys: frozenset[dg.AssetKey]) -> frozenset[dg.AssetKey]:
+def _upstream_of(
+    graph: Graph, keys: frozenset[dg.AssetKey], without: frozenset[dg.AssetKey] = frozenset()
+) -> frozenset[dg.AssetKey]:
     found: set[dg.AssetKey] = set()
     waiting = [*keys]
     while waiting:
-        new = graph.get(waiting.pop()).parent_keys - found - keys
+        new = graph.get(waiting.pop()).parent_keys - found - keys - without
         found |= new
         waiting.extend(new)
     return frozenset(found)
@@ -255,15 +257,19 @@ def _sections_by_asset(binding: Binding) -> Mapping[str, tuple[Section, ...]]:
 def _blocking(binding: Binding) -> frozenset[str]:
     """Return the assets that hold the whole dashboard: those in no section that may be labelled alone.
 
-    What one of them is built from blocks too, whatever section it is in: the rest of the dashboard shows it.
+    What one of them is built from blocks too, whatever section it is in: the rest of the dashboard shows it. But of
+    what a minimum is declared, and of what that is built from, the judge counts how much is there.
     """
     sections, asked = _sections_by_asset(binding), {required.asset for required in binding.contract.requires or ()}
     keys = set()
     for key in binding.upstream:
         name, own = key.to_user_string(), sections.get(key.to_user_string(), ())
-        if (not asked or name in asked) and (not own or any(section.when_unmet == "block" for section in own)):
+        whole = any(section.when_unmet == "block" and section.at_least is None for section in own)
+        if (not asked or name in asked) and (not own or whole):
             keys.add(key)
-    return frozenset(key.to_user_string() for key in keys | _upstream_of(binding.graph, frozenset(keys)))
+    counted = {asset for section in binding.contract.sections if section.at_least for asset in section.assets}
+    left = frozenset(dg.AssetKey.from_user_string(asset) for asset in counted) - keys
+    return frozenset(key.to_user_string() for key in keys | _upstream_of(binding.graph, frozenset(keys), left))
 
 
 def _named(contract: DashboardContract) -> list[str]:

@@ -10,12 +10,14 @@ from typing import Any
 import dagster as dg
 
 from dashboard_trust.contracts.model import DashboardContract, Promise
+from dashboard_trust.contracts.sources import Source
 from dashboard_trust.enforcement.binding import Binding
 from dashboard_trust.errors import EvidenceMovedError
 from dashboard_trust.evidence.facts import Materialization
 from dashboard_trust.evidence.names import CONSUMED, GATE_CHECK, RECEIPT
 from dashboard_trust.readers.event_log import read_evidence, read_newest
 from dashboard_trust.readers.receipts import read_receipts
+from dashboard_trust.verdicts.corrections import correction
 from dashboard_trust.verdicts.judge import judge, unknown
 from dashboard_trust.verdicts.others import heed_others
 from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
@@ -54,6 +56,7 @@ class Gate:
         self.is_dashboard = is_dashboard
         self.binding: Binding | None = None
         self.destination: Callable[[], object] | None = None
+        self.source: Source | None = None
 
     def judge(
         self, instance: dg.DagsterInstance, partitions: Sequence[str | None], as_of: dt.datetime
@@ -101,6 +104,24 @@ class Gate:
             partition: Standing(verdict, tuple(loads.get((name, partition)) for name in names), self.stops(verdict))
             for partition, verdict in verdicts.items()
         }
+
+    def correct(
+        self, instance: dg.DagsterInstance, verdicts: Sequence[Verdict], as_of: dt.datetime
+    ) -> dict[str | None, str]:
+        """Return what is to be said of each partition that takes the place of one that was shown after its end.
+
+        What was said of it before goes on being said where nothing changed since.
+        """
+        loads = read_newest(instance, {(self.contract.key, verdict.partition) for verdict in verdicts})
+        shown = {verdict.partition: loads.get((self.contract.key, verdict.partition)) for verdict in verdicts}
+        partitions = [partition for partition, load in shown.items() if load is not None and partition is not None]
+        if self.binding is None or not partitions:
+            return {}
+        promises = self.binding.promises(partitions, instance)
+        evidence = read_evidence(instance, list(promises.values()), as_of)
+        now = {verdict.partition: verdict for verdict in verdicts}
+        said = {p: correction(promises[p], evidence, shown[p], now[p]) for p in partitions}
+        return {partition: word for partition, word in said.items() if word}
 
     def stops(self, verdict: Verdict) -> bool:
         """Whether this verdict keeps the step from going on; in shadow none does."""
@@ -207,7 +228,7 @@ def _table(findings: Sequence[Finding]) -> dg.TableMetadataValue:
                 "partition": finding.partition or "",
                 "check": finding.check or "",
                 "outcome": str(finding.outcome),
-                "reason": finding.reason,
+                "reason": finding.told,
                 "owner": finding.owner,
                 "since": finding.since.isoformat(timespec="seconds") if finding.since else "",
             }
@@ -226,5 +247,5 @@ def _describe(verdict: Verdict, held: Sequence[Verdict], enforce: bool) -> str:
     word = would if verdict.holds else "Not held"
     if verdict.readiness is Readiness.READY:
         return f"{verdict.readiness}: everything upstream passes"
-    causes = "; ".join(f"{finding.place}: {finding.reason}" for finding in verdict.causes[:3])
+    causes = "; ".join(f"{finding.place}: {finding.told}" for finding in verdict.causes[:3])
     return f"{word}, {verdict.readiness}: {causes}"

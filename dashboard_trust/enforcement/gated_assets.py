@@ -9,13 +9,17 @@ from typing import Any
 import dagster as dg
 
 from dashboard_trust.contracts.model import DashboardContract, PartitionSchedule, RequiredAsset
+from dashboard_trust.contracts.sources import Source
 from dashboard_trust.enforcement.binding import bind
+from dashboard_trust.enforcement.called_assets import with_sources
+from dashboard_trust.enforcement.calls import calling
 from dashboard_trust.enforcement.freshness import with_freshness_policies
 from dashboard_trust.enforcement.gate import Gate, consumed_metadata, record_consumed
 from dashboard_trust.enforcement.gated_step import body_of, definitions_of, gate_of, put_gate, replace_assets
 from dashboard_trust.enforcement.receipts import begin, find_sent, passed
 from dashboard_trust.enforcement.table_checks import with_table_checks
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
+from dashboard_trust.evidence.names import CORRECTED
 from dashboard_trust.verdicts.verdict import Verdict
 from dashboard_trust.warehouses.session import Warehouse
 
@@ -77,8 +81,10 @@ def trusted_dashboard(
         due = [verdict for verdict in good if verdict.partition not in before]
         good = [before.get(verdict.partition, verdict) for verdict in good]
         begin(context, contract, due)
-        with passed(due):
+        corrected = gate.correct(context.instance, due, dt.datetime.now(dt.UTC))
+        with passed(due), calling(gate.source):
             metadata = (refresh(context, due) if due else None) or {}
+        metadata = {**metadata, **{p: {**metadata.get(p, {}), CORRECTED: word} for p, word in corrected.items()}}
         metadata = {**metadata, **{verdict.partition: SENT_BEFORE for verdict in sent}}
         if len(good) == len(verdicts):
             record_consumed(context, {verdict.partition: verdict for verdict in good})
@@ -139,7 +145,7 @@ def _guard(assets: dg.AssetsDefinition, gate: Gate) -> dg.AssetsDefinition:
             return
         record_consumed(context, verdicts)
         begin(context, contract, judged)
-        with passed(judged):
+        with passed(judged), calling(gate.source):
             yield from _complete(context, body(own_context, inputs), due)
 
     return put_gate(assets, gate, compute)
@@ -151,6 +157,7 @@ def trust(
     *,
     warehouse: Callable[[], Warehouse] | None = None,
     elsewhere: Mapping[str, Callable[[], Warehouse]] | None = None,
+    sources: Sequence[Source] = (),
 ) -> dg.Definitions:
     """Bind every gate in these definitions to their asset graph, and return them.
 
@@ -162,6 +169,8 @@ def trust(
             rules of its tables asset checks.
         warehouse: Returns where these tables are.
         elsewhere: Returns the warehouses, by name, that their reconciliations name.
+        sources: What assets come from, besides those that contracts name: their steps are tried again where that
+            may help, within the source's budget, and say of which class their failure is.
 
     Raises:
         ContractError: A contract names an asset that is not upstream of it, requires nothing, has rules of
@@ -174,6 +183,8 @@ def trust(
         )
     guarded = _guard_existing(defs, contracts)
     every = [gate.contract for gate in gates(guarded).values()]
+    declared = [*sources, *(source for contract in every for source in contract.sources)]
+    guarded = with_sources(guarded, declared)
     shown = with_table_checks(with_freshness_policies(guarded, every), every, warehouse, elsewhere)
     graph = shown.resolve_asset_graph()
     for assets in graph.assets_defs:

@@ -11,8 +11,10 @@ import dagster as dg
 from sqlglot import exp
 
 from dashboard_trust.checks.audit import Audit, AuditFailedError
+from dashboard_trust.contracts.sources import Source
 from dashboard_trust.contracts.table_names import name_table
 from dashboard_trust.enforcement.audited_assets import log_outcomes, read_audit, remember_outcomes
+from dashboard_trust.enforcement.calls import calling
 from dashboard_trust.enforcement.partition_mappings import period_of
 from dashboard_trust.enforcement.slices import partition_columns, partition_slice
 from dashboard_trust.errors import DashboardTrustError, InvalidInputError
@@ -39,6 +41,8 @@ class TrustedIOManager(dg.IOManager):
         warehouse: Where to, or what returns it when it is needed.
         keep_rejected: How long the rows of a write that its audit refused are kept in ``trust_rejected``.
         load_as: What an input is loaded as where its annotation does not say; by default a pandas frame.
+        source: What the warehouse is called as: then the step is tried again where its write failed and may
+            succeed, within the budget of that source, and says of which class the failure is.
     """
 
     def __init__(
@@ -47,11 +51,17 @@ class TrustedIOManager(dg.IOManager):
         *,
         keep_rejected: dt.timedelta = KEEP_REJECTED,
         load_as: type | None = None,
+        source: Source | None = None,
     ) -> None:
+        self._source = source
         self._warehouse, self._keep_rejected, self._load_as = warehouse, keep_rejected, load_as
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Replace the run's partitions by the rows of the frame, or leave them as they are and raise."""
+        with calling(self._source):
+            self._write(context, obj)
+
+    def _write(self, context: dg.OutputContext, obj: Any) -> None:
         warehouse, metadata = self._open(), context.definition_metadata or {}
         name, data = name_table(context.asset_key.path, metadata), to_arrow(obj)
         with warehouse.session(f"looking at {name}") as session:

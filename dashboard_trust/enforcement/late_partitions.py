@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from dashboard_trust.contracts.model import Promise
+from dashboard_trust.contracts.model import Period, Promise
 from dashboard_trust.enforcement.binding import Binding
 from dashboard_trust.enforcement.partition_mappings import period_of
+from dashboard_trust.evidence.facts import Materialization, Place
+from dashboard_trust.readers.changes import read_loads_since
 from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.warehouses.days import start_of
 
@@ -20,34 +22,59 @@ READ_BACK = dt.timedelta(days=31)
 """How many days after a day a partition may lie that still reads it."""
 
 MOST = 50
+MOST_LOOKED_AT = 1000
+"""How many partitions a turn chooses from, and how many it chooses at most."""
 
 
 def read_late_partitions(
     binding: Binding, instance: dg.DagsterInstance, newest: Collection[str | None], now: dt.datetime, turn: int = 0
 ) -> list[str]:
-    """Return partitions that were delivered and stand on a day that a load changed late, oldest first.
+    """Return partitions that were delivered from what a load changed since, oldest first.
 
-    Those of ``newest`` are left out; of many others it is 50 at each ``turn``, since one that is held stays among
-    them. Where no day changed, that is one query.
+    A day of a table that has days, or a partition that was made anew. Those of ``newest`` are left out; of many others
+    it is 50 at each ``turn``, since one that is held stays among them. Where nothing changed, that is two queries.
     """
-    changed = _read_changed_days(binding, instance, now)
-    older = [key for key in _keys(binding.partitions, instance) if key not in newest] if changed else []
+    changed, reloads = _read_changed_days(binding, instance, now), _read_reloads(binding, instance, now)
+    older = [key for key in _keys(binding.partitions, instance) if key not in newest] if changed or reloads else []
     days = {day for found in changed.values() for day in found}
-    near = [key for key in older if _may_read(binding.partitions, key, days)]
-    promises = binding.promises(near, instance) if near else {}
-    reading = [key for key in near if _reads(promises[key], changed)]
+    spans = [*filter(None, map(_span, days)), *_periods(binding, reloads)]
+    near = [key for key in older if _may_read(binding.partitions, key, spans)]
     names = [key.to_user_string() for key in binding.guarded]
-    loads = read_newest(instance, {(name, key) for name in names for key in reading})
-    delivered = {key for _, key in loads}
-    order = [key for key in reading if key in delivered]
-    start = turn * MOST % len(order) if order else 0
-    chosen = {*[*order[start:], *order[:start]][:MOST]}
-    return [key for key in order if key in chosen]
+    loads = read_newest(instance, {(name, key) for name in names for key in near})
+    delivered = {key: load for (_, key), load in loads.items() if key is not None}
+    newest_reload = max(reloads.values(), default=0)
+    due = [key for key in near if key in delivered and (changed or delivered[key].storage_id < newest_reload)]
+    start = turn * MOST % len(due) if due else 0
+    looked_at = [*due[start:], *due[:start]][:MOST_LOOKED_AT]
+    promises = binding.promises(looked_at, instance) if looked_at else {}
+    reading = {*[key for key in looked_at if _reads(promises[key], changed, reloads, delivered[key])][:MOST]}
+    return [key for key in due if key in reading]
 
 
-def _reads(promise: Promise, changed: Mapping[str, frozenset[str]]) -> bool:
+def _reads(
+    promise: Promise,
+    changed: Mapping[str, frozenset[str]],
+    reloads: Mapping[Place, int],
+    delivered: Materialization,
+) -> bool:
+    """Whether a partition stands on a day that changed, or on a partition made anew since it was delivered."""
     asked = (*promise.dashboard_inputs, *(one for r in promise.requirements for one in r.inputs))
-    return any(changed.get(one.asset, frozenset()) & {*one.days} for one in asked)
+    places = ((one.asset, partition) for one in asked for partition in one.partitions)
+    return any(changed.get(one.asset, frozenset()) & {*one.days} for one in asked) or any(
+        reloads.get(place, 0) > delivered.storage_id for place in places
+    )
+
+
+def _read_reloads(binding: Binding, instance: dg.DagsterInstance, now: dt.datetime) -> dict[Place, int]:
+    """Return the partitions upstream that were made lately, each with the storage id of that."""
+    parted = {key.to_user_string() for key in binding.upstream if binding.graph.get(key).partitions_def is not None}
+    return read_loads_since(instance, parted, now - LOOKED_FOR)
+
+
+def _periods(binding: Binding, places: Iterable[Place]) -> list[Period | None]:
+    """Return the time that each of these places is about; None of one that is about any."""
+    graph = binding.graph
+    return [period_of(graph.get(dg.AssetKey.from_user_string(a)).partitions_def, part) for a, part in places]
 
 
 def _read_changed_days(binding: Binding, instance: dg.DagsterInstance, now: dt.datetime) -> dict[str, frozenset[str]]:
@@ -68,9 +95,16 @@ def _keys(partitions: dg.PartitionsDefinition | None, instance: dg.DagsterInstan
         return list(partitions.get_partition_keys())
 
 
-def _may_read(partitions: dg.PartitionsDefinition | None, key: str, days: Collection[str]) -> bool:
+def _may_read(partitions: dg.PartitionsDefinition | None, key: str, spans: Sequence[Period | None]) -> bool:
+    """Whether a partition may read any of these stretches of time; what has no time may read and be read."""
     period = period_of(partitions, key)
     if period is None:
-        return False
-    starts = [start for day in days if (start := start_of(day)) is not None]
-    return any(period.end > start and period.start < start + dt.timedelta(days=1) + READ_BACK for start in starts)
+        return bool(spans)
+    return any(span is None or (period.end > span.start and period.start - READ_BACK < span.end) for span in spans)
+
+
+def _span(day: str) -> Period | None:
+    start = start_of(day)
+    if start is None or start.date() == dt.date.max:  # of no day, or of one without an end
+        return None
+    return Period(start, start + dt.timedelta(days=1))

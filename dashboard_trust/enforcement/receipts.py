@@ -39,6 +39,20 @@ def receipt_key() -> str:
     return join_versions([verdict.receipt_key for verdict in verdicts])
 
 
+def left_out() -> frozenset[str]:
+    """Return the assets that the running guarded step does without, since a section's minimum is met (`at_least`).
+
+    What stands in their tables was not believed: leave their rows out.
+
+    Raises:
+        DashboardTrustError: No guarded step is running.
+    """
+    verdicts = _passed.get()
+    if not verdicts:
+        raise DashboardTrustError("left_out() is for the body of a guarded asset, while it runs.")
+    return frozenset(asset for verdict in verdicts for asset in verdict.left_out)
+
+
 @contextmanager
 def passed(verdicts: Sequence[Verdict]) -> Iterator[None]:
     """Let `receipt_key` know which verdicts the running step was let through on."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dashboard_trust.evidence.failures import Failure
 from dashboard_trust.evidence.words import Word
 
 Place = tuple[str, str | None]
@@ -22,7 +23,8 @@ class Materialization:
     by ISO day (None: it has no slices; empty: it holds no rows). ``consumed`` maps an input's name to the
     version its step recorded; ``pointers`` maps an upstream to the newest storage id its run had seen;
     ``planned_id`` is when its run was planned; ``data_at`` is the newest moment its data speaks of;
-    ``fingerprint`` is what its step saw in the table; ``changed`` are days that were there before and
+    ``corrected`` says when and why it took the place of one that was
+    shown before; ``fingerprint`` is what its step saw in the table; ``changed`` are days that were there before and
     changed or went, each with when the last such change was seen.
     """
 
@@ -40,6 +42,7 @@ class Materialization:
     data_at: dt.datetime | None = None
     fingerprint: str = ""
     changed: Mapping[str, dt.datetime] = field(default_factory=dict)
+    corrected: str = ""
 
     def version_of(self, days: Sequence[str]) -> str:
         """Return the version of these days' slices, or of the whole where no days are asked for.
@@ -56,7 +59,7 @@ class Attempt:
     """A run that planned a partition after its newest materialization, and has not delivered it.
 
     ``held`` tells a step that its own gate stopped from one that broke; ``not_started``, one whose
-    run ended before it was reached.
+    run ended before it was reached. ``failure`` is what the step said of its newest failure, if anything.
     """
 
     asset: str
@@ -67,6 +70,7 @@ class Attempt:
     state: Literal["running", "failed", "not_started"]
     reason: str = ""
     held: bool = False
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)

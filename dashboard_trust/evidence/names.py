@@ -56,3 +56,9 @@ REASONS = "dashboard_trust/reasons"
 
 OWNERS = "dashboard_trust/owners"
 """On a check's definition: who acts when it ``failed``, and when it ``errored``; else the asset's owner."""
+
+CORRECTED = "dashboard_trust/corrected"
+"""On a dashboard's materialization: when and why what was published of a partition was published anew."""
+
+FAILURE = "dashboard_trust/failure"
+"""On an observation: what failed in its run, of which class it is, and what is done about it (`Failure`)."""

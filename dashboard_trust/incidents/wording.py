@@ -61,7 +61,8 @@ def _lines(
 def _state(verdict: Verdict, contract: DashboardContract) -> str:
     if not verdict.holds:
         titles = [section.title for section in contract.sections if section.key in verdict.unmet]
-        return f"is {verdict.readiness}" + (f", without {', '.join(titles)}." if titles else ": nothing holds it.")
+        labels = "; ".join(verdict.labels or titles)
+        return f"is {verdict.readiness}" + (f", without {labels}." if labels else ": nothing holds it.")
     if verdict.deadline is None:
         return f"is {verdict.readiness}."
     missed = verdict.as_of >= verdict.deadline
@@ -69,7 +70,7 @@ def _state(verdict: Verdict, contract: DashboardContract) -> str:
 
 
 def _cause(finding: Finding) -> str:
-    return f"- {finding.place}: {finding.outcome.replace('_', ' ')}, {finding.reason} ({finding.owner} is on it)"
+    return f"- {finding.place}: {finding.outcome.replace('_', ' ')}, {finding.told} ({finding.owner} is on it)"
 
 
 def _shown(serving: Serving | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from dashboard_trust.evidence.facts import Attempt, CheckResult, Place
+from dashboard_trust.evidence.failures import Failure
 from dashboard_trust.readers.event_tables import Row
 from dashboard_trust.readers.events import parse_check, parse_step
 from dashboard_trust.readers.executions import CheckPlace, CheckRow, Executions
@@ -15,13 +16,20 @@ Held = Set[tuple[str, str, str | None, str | None]]
 """What a gate held, or its step skipped because of something above: run, asset, partition, check (None: all of it)."""
 
 
-def find_attempt(place: Place, plans: Sequence[Row], runs: Mapping[str, RunFacts], held: Held) -> Attempt:
+Failures = Mapping[tuple[str, str], Failure]
+"""What steps said of their newest failure: by run and asset."""
+
+
+def find_attempt(
+    place: Place, plans: Sequence[Row], runs: Mapping[str, RunFacts], held: Held, failures: Failures
+) -> Attempt:
     """Return the newest plan (``plans`` are newest first) that came to something, else the newest.
 
     One that was held or never reached does not hide that the one before it broke.
     """
-    attempts = (_attempt(place, row, runs, held) for row in plans)
-    return next((a for a in attempts if a.state != "not_started" and not a.held), _attempt(place, plans[0], runs, held))
+    attempts = [_attempt(place, row, runs, held) for row in plans]
+    found = next((a for a in attempts if a.state != "not_started" and not a.held), attempts[0])
+    return replace(found, failure=failures.get((found.run_id, found.asset)))
 
 
 def find_last_word(place: CheckPlace, found: Executions, runs: Mapping[str, RunFacts], held: Held) -> CheckResult:

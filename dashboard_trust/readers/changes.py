@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from collections.abc import Set
 from typing import Any
 
 import dagster as dg
@@ -34,6 +36,23 @@ def read_changes(instance: dg.DagsterInstance, since: int | None) -> tuple[int, 
     if len(events) > MOST:
         return newest, None
     return newest, {_place(event) for event in events if event.asset_key or event.body}
+
+
+def read_loads_since(instance: dg.DagsterInstance, assets: Set[str], since: dt.datetime) -> dict[Place, int]:
+    """Return the partitions of these assets that were materialized since a moment, each with its newest storage id."""
+    keys = {dg.AssetKey.from_user_string(asset).to_string(): asset for asset in assets}
+    if not keys:
+        return {}
+    moment = since.astimezone(dt.UTC).replace(tzinfo=None)
+    query = (
+        db.select(EVENTS.asset_key, EVENTS.partition, db.func.max(EVENTS.id))
+        .where(EVENTS.asset_key.in_(keys), EVENTS.dagster_event_type == OF_AN_ASSET[0])
+        .where(EVENTS.partition.is_not(None), EVENTS.timestamp >= moment)
+        .group_by(EVENTS.asset_key, EVENTS.partition)
+    )
+    with EventTables.open(instance) as tables:
+        rows = tables.connection.execute(query).fetchall()
+    return {(keys[str(asset)], str(partition)): int(str(id_)) for asset, partition, id_ in rows}
 
 
 def _place(event: db.Row[Any]) -> Place:

@@ -10,10 +10,10 @@ import dagster as dg
 
 from dashboard_trust.contracts.model import Promise
 from dashboard_trust.evidence.facts import CheckResult, Evidence, Materialization, Place
-from dashboard_trust.evidence.names import GATE_CHECK, SKIPPED, WORD
-from dashboard_trust.readers.attempts import Held, find_attempt, find_last_word
+from dashboard_trust.evidence.names import FAILURE, GATE_CHECK, SKIPPED, WORD
+from dashboard_trust.readers.attempts import Failures, Held, find_attempt, find_last_word
 from dashboard_trust.readers.event_tables import EventTables, Row
-from dashboard_trust.readers.events import observed, parse_materialization, parse_word
+from dashboard_trust.readers.events import observed, parse_failure, parse_materialization, parse_word
 from dashboard_trust.readers.executions import CheckPlace, Executions
 from dashboard_trust.readers.runs import RunFacts, read_runs
 
@@ -58,6 +58,7 @@ class _Stored:
     unanswered: Set[str]
     ended: Set[str]
     held: Held
+    failures: Failures
 
 
 def _read(instance: dg.DagsterInstance, promises: Sequence[Promise], as_of: dt.datetime) -> Evidence:
@@ -66,7 +67,9 @@ def _read(instance: dg.DagsterInstance, promises: Sequence[Promise], as_of: dt.d
         as_of=as_of,
         materializations=stored.loads,
         earlier=stored.earlier,
-        attempts={place: find_attempt(place, rows, runs, stored.held) for place, rows in stored.plans.items()},
+        attempts={
+            place: find_attempt(place, rows, runs, stored.held, stored.failures) for place, rows in stored.plans.items()
+        },
         checks=_attribute(
             {place: find_last_word(place, stored.checks, runs, stored.held) for place in stored.checks.places()},
             stored.loads,
@@ -130,7 +133,8 @@ def _read_tables(instance: dg.DagsterInstance, promises: Sequence[Promise]) -> _
         unanswered = {run_id for run_id, _ in open_}
         ended = tables.ended_runs(unanswered)
         held = {(*place, None) for place in tables.held_places(open_)} | _skipped(tables, open_)
-    return _Stored(loads, earlier | newest, plans, checks, words, unanswered, ended, held)
+        failures = _failures(tables, open_)
+    return _Stored(loads, earlier | newest, plans, checks, words, unanswered, ended, held, failures)
 
 
 def _places(promises: Sequence[Promise]) -> set[Place]:
@@ -164,6 +168,12 @@ def _skipped(tables: EventTables, attempts: Set[tuple[str, str]]) -> set[tuple[s
     """Return (run, asset, partition, check) of what these runs say they skipped because of something above."""
     said = tables.observations({asset for _, asset in attempts}, SKIPPED) if attempts else ()
     return {(row.run_id, row.asset, row.partition, check) for row in said for check in observed(row)[SKIPPED] or [None]}
+
+
+def _failures(tables: EventTables, attempts: Set[tuple[str, str]]) -> Failures:
+    """Return what these runs said last of the failures of steps."""
+    said = tables.observations({asset for _, asset in attempts}, FAILURE) if attempts else ()
+    return {(row.run_id, row.asset): parse_failure(row) for row in said if (row.run_id, row.asset) in attempts}
 
 
 def _open_attempts(plans: Iterable[Sequence[Row]], checks: Executions) -> set[tuple[str, str]]:

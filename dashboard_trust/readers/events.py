@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from dashboard_trust.evidence.facts import CheckResult, DayResult, Materialization
-from dashboard_trust.evidence.names import CHANGED_DAYS, CONSUMED, DAYS, EXPIRES, FINGERPRINT, WORD
+from dashboard_trust.evidence.failures import Failure
+from dashboard_trust.evidence.names import (
+    CHANGED_DAYS,
+    CONSUMED,
+    CORRECTED,
+    DAYS,
+    EXPIRES,
+    FAILURE,
+    FINGERPRINT,
+    WORD,
+)
 from dashboard_trust.evidence.words import Word
 from dashboard_trust.readers.event_tables import Row
 from dashboard_trust.readers.executions import CheckPlace, CheckRow
@@ -55,6 +65,7 @@ def parse_materialization(row: Row) -> Materialization:
         data_at=_data_at(said),
         fingerprint=_text(said, FINGERPRINT),
         changed={day: dt.datetime.fromisoformat(at) for day, at in (metadata.get(CHANGED_DAYS) or {}).items()},
+        corrected=_text(said, CORRECTED),
     )
 
 
@@ -103,6 +114,11 @@ def parse_word(row: Row) -> Word:
         until=dt.datetime.fromisoformat(until) if until else None,
         consumed=said.get("consumed") or {},
     )
+
+
+def parse_failure(row: Row) -> Failure:
+    """Return what a step said of its failure, as an observation keeps it; raise KeyError where it is not that."""
+    return Failure.parse(observed(row)[FAILURE])
 
 
 def observed(row: Row) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dashboard_trust.contracts.model import DashboardContract, Input, Period, Promise, Requirement
 from dashboard_trust.evidence.facts import Attempt, CheckResult, Evidence, Materialization, join_versions
+from dashboard_trust.verdicts.minimums import Count, count_minimums, describe_unmet, heed_minimums
 from dashboard_trust.verdicts.standing_words import find_hold, find_rollback, waive
 from dashboard_trust.verdicts.trace import separate_causes
 from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
@@ -32,6 +33,8 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
         for finding in _examine(requirement, promise, evidence)
     ]
     found = [*_held_by_a_person(promise, evidence), *waive(found, evidence.words, evidence.as_of)]
+    counts = count_minimums(promise, found)
+    found = heed_minimums(promise, found, counts)
     causes, consequences = separate_causes(promise.requirements, found)
     unmet = _unmet_sections(promise, (*causes, *consequences))
     late = deadline is not None and evidence.as_of >= deadline
@@ -45,7 +48,9 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
         unmet=unmet,
         deadline=deadline,
         version=_version(promise, evidence),
-        consumed=tuple(_consumed(promise, unmet, evidence)),
+        consumed=tuple(_consumed(promise, unmet, counts, evidence)),
+        labels=tuple(describe_unmet(promise, unmet, counts)),
+        left_out=tuple(sorted({asset for count in counts.values() for asset in count.missing})),
     )
     unsettled = (*_unsettled(promise, verdict, evidence), *_taken_back(promise, verdict, evidence))
     if not unsettled:
@@ -61,13 +66,19 @@ def unknown(promise: Promise, as_of: dt.datetime, reason: str) -> Verdict:
     return Verdict(contract.key, promise.partition, Readiness.UNKNOWN, as_of, findings=(finding,))
 
 
-def _consumed(promise: Promise, unmet: Sequence[str], evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Yield what a refresh reads now: the direct inputs, without those that only unmet sections show."""
+def _consumed(
+    promise: Promise, unmet: Sequence[str], counts: Mapping[str, Count], evidence: Evidence
+) -> Iterator[tuple[str, str]]:
+    """Yield what a refresh reads now: the direct inputs, without those that only unmet sections show.
+
+    Of a section that does with fewer, only what is missing is not shown.
+    """
     sections = {requirement.asset: set(requirement.sections) for requirement in promise.requirements}
     for asked in promise.dashboard_inputs:
         shown_in = sections.get(asked.asset) or {""}
         version = _newest_version(asked, evidence)
-        if version is not None and not shown_in <= set(unmet):
+        hidden = {key for key in unmet if key not in counts or counts[key].hides(asked.asset)}
+        if version is not None and not shown_in <= hidden:
             yield asked.name, version
 
 
@@ -135,9 +146,17 @@ def _examine_attempt(requirement: Requirement, attempt: Attempt) -> Iterator[Fin
     """
     if attempt.state == "running":
         reason = f"run {attempt.run_id[:8]} has not delivered it yet"
-        yield replace(_finding(requirement, Outcome.PENDING, reason, attempt.at), run_id=attempt.run_id)
+        pending = replace(_finding(requirement, Outcome.PENDING, reason, attempt.at), run_id=attempt.run_id)
+        yield _with_failure(pending, attempt)
     elif not attempt.held and (attempt.state == "failed" or not requirement.inputs):
-        yield _finding(requirement, Outcome.ERRORED, attempt.reason or "its last run failed", attempt.at)
+        errored = _finding(requirement, Outcome.ERRORED, attempt.reason or "its last run failed", attempt.at)
+        yield _with_failure(errored, attempt)
+
+
+def _with_failure(finding: Finding, attempt: Attempt) -> Finding:
+    """Say with a finding what its step said of why it failed: it is whoever answers for that who acts."""
+    failure = attempt.failure
+    return replace(finding, failure=failure, owner=failure.owner or finding.owner) if failure else finding
 
 
 def _examine_load(

@@ -22,7 +22,7 @@ def separate_causes(
     for finding in findings:
         if finding.outcome.holds:
             by_place.setdefault(finding.asset, []).append(finding)
-    upstream = _upstream_assets(requirements)
+    upstream = upstream_assets(requirements)
     causes: list[Finding] = []
     consequences: list[Finding] = []
     for finding in findings:
@@ -32,7 +32,7 @@ def separate_causes(
     return tuple(causes), tuple(consequences)
 
 
-def _upstream_assets(requirements: Sequence[Requirement]) -> dict[str, set[str]]:
+def upstream_assets(requirements: Sequence[Requirement]) -> dict[str, set[str]]:
     """Return every asset upstream of each required asset, transitively, within the requirements."""
     direct: dict[str, set[str]] = {}
     for requirement in requirements:

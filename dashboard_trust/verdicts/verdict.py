@@ -7,6 +7,8 @@ import enum
 import hashlib
 from dataclasses import dataclass
 
+from dashboard_trust.evidence.failures import Failure
+
 
 class Readiness(enum.StrEnum):
     """What a business user reads, worst first."""
@@ -55,7 +57,8 @@ class Outcome(enum.StrEnum):
 class Finding:
     """One thing that is not as promised: where, what, why, who acts, since when.
 
-    ``run_id`` is the run a pending one waits for; ``version`` is what the asset's version was.
+    ``run_id`` is the run a pending one waits for; ``version`` is what the asset's version was; ``failure`` is what
+    the step said of why it has not delivered, if it did.
     """
 
     asset: str
@@ -69,6 +72,15 @@ class Finding:
     blocks: bool = True
     run_id: str | None = None
     version: str = ""
+    failure: Failure | None = None
+
+    @property
+    def told(self) -> str:
+        """The reason, and of a failure its class, the attempts and what follows."""
+        if self.failure is None:
+            return self.reason
+        more = f": {self.failure.message}" if self.failure.message not in self.reason else ""
+        return f"{self.reason}{more} ({self.failure.told})"
 
     @property
     def name(self) -> str:
@@ -88,8 +100,9 @@ class Verdict:
     """What follows for one partition of one dashboard.
 
     ``findings`` are the causes; ``consequences`` are what only waits for one of them. ``unmet`` are
-    the sections to be labelled. ``version`` stands for the versions of everything required;
-    ``consumed`` are those of the direct inputs that are shown, by name.
+    the sections to be labelled, ``labels`` what is said of each. ``version`` stands for the versions of
+    everything required; ``consumed`` are those of the direct inputs that are shown, by name; ``left_out`` are
+    the assets that a minimum does without.
     """
 
     dashboard: str
@@ -102,6 +115,8 @@ class Verdict:
     deadline: dt.datetime | None = None
     version: str = ""
     consumed: tuple[tuple[str, str], ...] = ()
+    labels: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from dashboard_trust.errors import WriteRefusedError
+from dashboard_trust.errors import ColumnsRefusedError
 
 NULLS = "null"
 """The type of a column of which every value is missing: it fits any column, and can make none."""
@@ -63,7 +63,7 @@ def compare_columns(
     fewer digits on both sides of the point.
 
     Raises:
-        WriteRefusedError: Columns are missing, of another type, or new and not accepted.
+        ColumnsRefusedError: Columns are missing, of another type, or new and not accepted.
     """
     missing = [f"{column} is missing" for column in has if column not in given]
     new = [column for column in given if column not in has]
@@ -75,7 +75,7 @@ def compare_columns(
     unknown = [f"{column} is new, and without a value it has no type" for column in new if given[column] == NULLS]
     problems = [*missing, *changed, *(unknown if accept_new else [f"{column} is new" for column in new])]
     if problems:
-        raise WriteRefusedError(
+        raise ColumnsRefusedError(
             f"The data does not have the columns of {name}: {'; '.join(problems)}. Nothing was written."
         )
     return new
@@ -85,11 +85,11 @@ def refuse_unknown(name: str, types: Mapping[str, str]) -> None:
     """Refuse to make a table of columns of which nobody knows the type.
 
     Raises:
-        WriteRefusedError: A column has only missing values.
+        ColumnsRefusedError: A column has only missing values.
     """
     unknown = [column for column, kind in types.items() if kind == NULLS]
     if unknown:
-        raise WriteRefusedError(
+        raise ColumnsRefusedError(
             f"{name} does not exist, and cannot be made: {', '.join(unknown)} has no value to tell its type by. "
             "Cast it to a type, or create the table first."
         )

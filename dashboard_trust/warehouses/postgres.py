@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from dashboard_trust.errors import (
+    ColumnsRefusedError,
     CommitUnknownError,
     InvalidInputError,
     WarehouseBusyError,
     WarehouseError,
-    WriteRefusedError,
 )
 from dashboard_trust.warehouses.column_types import refuse_unknown
 from dashboard_trust.warehouses.postgres_dialect import day_of
@@ -153,13 +153,13 @@ class PostgresSession:
 
         name, has = _name(table), self.columns(table) or {}
         if set(has) != set(data.column_names):
-            raise WriteRefusedError(f"The columns of {table} changed while it was being written. Run it again.")
+            raise ColumnsRefusedError(f"The columns of {table} changed while it was being written. Run it again.")
         columns = {}
         for column in data.column_names:
             # The bytes go in as they are: a column of another type would take them for other values.
             written = to_written(data.column(column), has[column])
             if written is None:
-                raise WriteRefusedError(f"{table}: {column} is {has[column]}, which this data does not fit.")
+                raise ColumnsRefusedError(f"{table}: {column} is {has[column]}, which this data does not fit.")
             columns[column] = written
         with self._refusals([name]), self.connection.cursor() as cursor:
             cursor.adbc_ingest(name.name, pa.table(columns), mode="append", db_schema_name=name.db)

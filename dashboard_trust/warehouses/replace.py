@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlglot import exp
 
-from dashboard_trust.errors import CommitUnknownError, WarehouseBusyError, WarehouseError, WriteRefusedError
+from dashboard_trust.errors import (
+    CommitUnknownError,
+    WarehouseBusyError,
+    WarehouseError,
+    WriteRacedError,
+    WriteRefusedError,
+)
 from dashboard_trust.warehouses.column_types import compare_columns
 from dashboard_trust.warehouses.fences import FENCES, Place, hold_fences, make_fences, move_fences, read_fences
 from dashboard_trust.warehouses.fingerprints import Fingerprint
@@ -197,7 +203,7 @@ def _take_fences(session: Session, ticket: Ticket) -> None:
     found = read_fences(session, what.places)
     others = {part: fence for (_, part), fence in sorted(found.items()) if fence.token != ticket.tokens.get(part)}
     if others:
-        raise WriteRefusedError(
+        raise WriteRacedError(
             f"{what.table} ({', '.join(others)}) was written by {next(iter(others.values())).by} while this "
             "write was being made; nothing of this one was kept. Run it again if its data is the newer."
         )

@@ -12,11 +12,11 @@ from urllib.parse import quote
 from sqlglot import exp
 
 from dashboard_trust.errors import (
+    ColumnsRefusedError,
     CommitUnknownError,
     InvalidInputError,
     WarehouseBusyError,
     WarehouseError,
-    WriteRefusedError,
 )
 from dashboard_trust.warehouses.column_types import NULLS, refuse_unknown
 from dashboard_trust.warehouses.session import column as to_column
@@ -149,7 +149,7 @@ class SnowflakeSession:
         rows = data if isinstance(data, str) else self.stage(data)
         has, given = self.columns(table) or {}, self._staged[rows]
         if set(has) != set(given):
-            raise WriteRefusedError(f"The columns of {table} changed while it was being written. Run it again.")
+            raise ColumnsRefusedError(f"The columns of {table} changed while it was being written. Run it again.")
         values = [exp.null() if kind == NULLS else to_column(name) for name, kind in given.items()]
         into = [to_column(name).this for name in given]
         self.query(exp.insert(exp.select(*values).from_(to_table(rows)), to_table(table), columns=into))

@@ -42,6 +42,8 @@ WHOLE = """
     accept_reported: true
     at_most_once: true
     message: Being checked.
+    late_inputs: propose
+    sources: [{key: shop_api, assets: [orders], owner: team:shop}]
     """
 
 

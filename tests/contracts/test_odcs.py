@@ -24,7 +24,7 @@ from dashboard_trust.contracts.row_rules import (
 )
 from dashboard_trust.contracts.rules import as_check_name
 from dashboard_trust.contracts.scalars import OWNER
-from dashboard_trust.contracts.table_rules import ANY_TEXT, FAILURE_CLASSES, Columns, Freshness, Query, RowCount
+from dashboard_trust.contracts.table_rules import ANY_TEXT, CONCERNS, Columns, Freshness, Query, RowCount
 from dashboard_trust.errors import ContractError
 
 KNOWN_STATUS = as_check_name("known status")
@@ -125,7 +125,7 @@ class TestWhole:
     def test_the_contracts_owner_answers_for_every_failure_of_its_tables(self):
         rules = parse_data_contract(PAYMENTS).table_rules("payments", "raw/payments")
 
-        assert rules.owners == dict.fromkeys(FAILURE_CLASSES, "ann@example.com")
+        assert rules.owners == dict.fromkeys(CONCERNS, "ann@example.com")
 
     def test_a_table_of_several_has_to_be_named(self):
         contract = parse_data_contract(PAYMENTS, "pay.yaml")

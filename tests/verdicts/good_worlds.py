@@ -182,8 +182,12 @@ def add_sections(world: World, pick: Pick, named: Sequence[str]) -> None:
     """
     if rarely(pick, 2):
         return
-    world.contract["sections"] = SECTIONS
-    own = {name: pick([*SHOWN_IN, ()]) for name in {r.asset: None for r in world.requirements}}
+    assets = list({r.asset: None for r in world.requirements})
+    minimums = add_minimums(world, pick, [name for name in assets if name in named])
+    counted = {name for several in minimums.values() for name in several}
+    own = {name: pick([*SHOWN_IN, ()]) for name in assets}
+    own = {name: () if name in counted and not rarely(pick, 4) else keys for name, keys in own.items()}
+    own = {name: (*keys, *(key for key in minimums if name in minimums[key])) for name, keys in own.items()}
     standing = {name: set(keys) for name, keys in own.items()}
     for requirement in reversed(world.requirements):
         for asked in requirement.inputs:
@@ -191,10 +195,27 @@ def add_sections(world: World, pick: Pick, named: Sequence[str]) -> None:
     blocking = {name for name in named if not standing[name] or "sales" in standing[name]}
     for requirement in reversed(world.requirements):
         if requirement.asset in blocking:
-            blocking |= {asked.asset for asked in requirement.inputs}
+            blocking |= {asked.asset for asked in requirement.inputs if asked.asset not in counted}
     for n, requirement in enumerate(world.requirements):
-        keys = tuple(section.key for section in SECTIONS if section.key in standing[requirement.asset])
+        keys = tuple(
+            section.key for section in world.contract["sections"] if section.key in standing[requirement.asset]
+        )
         world.requirements[n] = replace(requirement, sections=keys, blocks=requirement.asset in blocking)
+
+
+def add_minimums(world: World, pick: Pick, named: Sequence[str]) -> dict[str, Sequence[str]]:
+    """A section or two may do with fewer than all of their assets, one of which this partition may not read."""
+    world.contract["sections"] = SECTIONS
+    counted = {}
+    for key in ["feeds", "files"][: pick([0, 0, 0, 1, 1, 2])]:
+        counted[key] = [name for name in named if pick([True, True, False])] or list(named)
+        unread = ["unread"] * pick([0, 0, 0, 1])
+        least = pick([*range(1, len(counted[key]) + 1)])
+        section = Section(key, key.title(), (*counted[key], *unread), pick(["block", "block", "label"]), least)
+        sections = world.contract["sections"]
+        place = pick([1, 0, len(sections)])
+        world.contract["sections"] = (*sections[:place], section, *sections[place:])
+    return counted
 
 
 def add_load(world: World, pick: Pick, requirement: Requirement, storage_id: int, one_run: bool) -> None:

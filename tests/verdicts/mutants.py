@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import sys
 import types
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ class Mutant:
         return f"{self.function}: {self.before}  ->  {self.after}"
 
     def load(self, **replaced: object) -> types.ModuleType:
-        module = types.ModuleType("mutant")
+        module = sys.modules["mutant"] = types.ModuleType("mutant")  # where a dataclass looks its annotations up
         module.__dict__[TURN] = count_turns()
         exec(compile(self.tree, "mutant", "exec"), module.__dict__)
         for name, value in replaced.items():

@@ -26,6 +26,7 @@ class Told:
     run_id: str | None = None
     sections: tuple[str, ...] = ()
     blocks: bool = True
+    failure: object = None
     because: tuple[str, ...] = field(default=(), compare=False)  # what the facts themselves say
 
     @property
@@ -44,6 +45,8 @@ class Answer:
     consumed: tuple[tuple[str, str], ...] = ()
     deadline: dt.datetime | None = None
     holds: bool = True
+    labels: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def findings(self):
@@ -65,7 +68,18 @@ def answer_of(verdict):
 
     def told(findings):
         return in_order(
-            Told(f.asset, f.partition, f.check, str(f.outcome), f.owner, f.version, f.run_id, f.sections, f.blocks)
+            Told(
+                f.asset,
+                f.partition,
+                f.check,
+                str(f.outcome),
+                f.owner,
+                f.version,
+                f.run_id,
+                f.sections,
+                f.blocks,
+                f.failure,
+            )
             for f in findings
         )
 
@@ -77,6 +91,8 @@ def answer_of(verdict):
         verdict.consumed,
         verdict.deadline,
         verdict.holds,
+        verdict.labels,
+        verdict.left_out,
     )
 
 
@@ -88,8 +104,15 @@ def judge_naively(promise, evidence):
     found = [of_person] if is_held_by_a_person(promise, evidence) else []
     for requirement in promise.requirements:
         found += [waived(finding, evidence) for finding in examine(requirement, promise, evidence)]
+    lists = {s.key: what_is_there(s, promise, found) for s in contract.sections if s.at_least is not None}
+    too_few = [s for s in contract.sections if s.key in lists and len(lists[s.key][0]) < s.at_least]
     unmet = [s.key for s in contract.sections if any(f.holds and s.key in f.sections for f in found)]
-    consumed = what_is_consumed(promise, unmet, evidence)
+    consumed = what_is_consumed(promise, unmet, evidence, found, lists, [s.key for s in too_few])
+    for section in too_few:
+        if section.when_unmet == "block":
+            found = [replace(f, blocks=True) if spoils(f, section.assets, promise, found) else f for f in found]
+            if sum(map(len, lists[section.key])) < section.at_least:
+                found.append(Told(contract.key, promise.partition, None, "unverified", contract.owner))
     causes, consequences = separate_naively(promise.requirements, found)
     if contract.at_most_once:
         causes += [of_person] * how_many_may_have_arrived(promise, consumed, evidence)
@@ -103,7 +126,32 @@ def judge_naively(promise, evidence):
         consumed=consumed,
         deadline=deadline(promise, evidence),
         holds=state not in ("PARTIAL", "READY"),
+        labels=tuple(label(s, lists.get(s.key)) for s in contract.sections if s.key in unmet),
+        left_out=tuple(sorted({asset for _, missing in lists.values() for asset in missing})),
     )
+
+
+def what_is_there(section, promise, found):
+    """Of the assets of a section that are asked: those that nothing holds, and the others."""
+    there, missing = [], []
+    for asset in dict.fromkeys(section.assets):
+        if any(requirement.asset == asset for requirement in promise.requirements):
+            spoilt = any(spoils(finding, [asset], promise, found) for finding in found)
+            (missing if spoilt else there).append(asset)
+    return there, missing
+
+
+def spoils(finding, assets, promise, found):
+    """Whether a finding holds one of these assets that are asked, or something one is built from."""
+    asked = {requirement.asset for requirement in promise.requirements} & set(assets)
+    return finding.holds and any(finding.asset in assets_above(asset, promise.requirements) for asset in asked)
+
+
+def label(section, counted):
+    if counted is None or not counted[1]:
+        return section.title
+    there, missing = counted
+    return f"{', '.join(missing)} ({section.title}: {len(there)} of {len(there) + len(missing)})"
 
 
 def readiness(found, promise, evidence):
@@ -165,13 +213,24 @@ def is_taken_back(promise, consumed, evidence):
     return False
 
 
-def what_is_consumed(promise, unmet, evidence):
-    """What a refresh would read: every direct input that is there, but what only unmet sections show."""
+def what_is_consumed(promise, unmet, evidence, found, lists, too_few):
+    """What a refresh would read: every direct input that is there, but what only unmet sections show.
+
+    A section that does with fewer shows what is not spoilt, unless too few are there.
+    """
+
+    def shows(key, asset):
+        if key not in unmet:
+            return True
+        if key not in lists or key in too_few:
+            return False
+        return not any(spoils(finding, [asset], promise, found) for finding in found)
+
     read = []
     for asked in promise.dashboard_inputs:
         loads = [evidence.materializations.get((asked.asset, partition)) for partition in asked.partitions]
         shown_in = [r.sections for r in promise.requirements if r.asset == asked.asset and r.sections]
-        labelled = bool(shown_in) and all(key in unmet for key in shown_in[0])
+        labelled = bool(shown_in) and not any(shows(key, asked.asset) for key in shown_in[0])
         if loads and None not in loads and not labelled:
             read.append((asked.name, join_versions([load.version_of(asked.days) for load in loads])))
     return tuple(read)
@@ -218,6 +277,12 @@ def who_acts(requirement, check, outcome):
     return requirement.owner
 
 
+def said_of_failure(requirement, evidence, outcome, check):
+    """What a step said of its failure goes with what its attempt comes to."""
+    attempt = evidence.attempts.get((requirement.asset, requirement.partition))
+    return attempt.failure if attempt and check is None and outcome in ("pending", "errored") else None
+
+
 def examine(requirement, promise, evidence):
     """Return what is not as promised of one asset's partition."""
     load = evidence.materializations.get((requirement.asset, requirement.partition))
@@ -231,7 +296,9 @@ def examine(requirement, promise, evidence):
             partition=partition,
             check=check,
             outcome=outcome,
-            owner=who_acts(requirement, check, outcome),
+            owner=getattr(said_of_failure(requirement, evidence, outcome, check), "owner", "")
+            or who_acts(requirement, check, outcome),
+            failure=said_of_failure(requirement, evidence, outcome, check),
             version="missing" if load is None else load.version_of(requirement.days),
             run_id=run_id,
             sections=requirement.sections,

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from good_worlds import DAY, HOUR, NEXT, PAST, PERIOD, SECOND, Pick, World, change_versions, keep_earlier, rarely
 
+from dashboard_trust.errors import FailureClass
 from dashboard_trust.evidence.facts import Attempt, DayResult, join_versions
+from dashboard_trust.evidence.failures import Failure
 
 AROUND = (-SECOND, dt.timedelta(), SECOND)
 REASONS = {PAST: "few", DAY: "half missing"}
@@ -258,6 +260,16 @@ def raise_in_a_check(world: World, pick: Pick) -> None:
     )
 
 
+def ask_for_more_than_is_read(world: World, pick: Pick) -> None:
+    """Sections with a minimum need one asset more, which this partition does not read."""
+    world.contract["sections"] = tuple(
+        section
+        if section.at_least is None
+        else replace(section, assets=(*section.assets, "more"), at_least=len({*section.assets, "more"}))
+        for section in world.contract.get("sections", ())
+    )
+
+
 def try_again(world: World, pick: Pick) -> None:
     """A newer attempt of a place: running, broken, never reached or held; its check may have broken with it."""
     if not world.requirements:
@@ -275,6 +287,7 @@ def try_again(world: World, pick: Pick) -> None:
         state=state,
         reason=pick(["boom", "", "raised an error"]),
         held=pick([False, False, True]),
+        failure=pick([None, None, Failure(FailureClass.DATA, "shop", 1, "boom", pick(["", "team:shop"]))]),
     )
     world.attempts[requirement.asset, requirement.partition] = attempt
     if rarely(pick, 4):
@@ -323,4 +336,5 @@ ODDITIES = (
     try_again,
     try_again,
     spoil_the_whole,
+    ask_for_more_than_is_read,
 )

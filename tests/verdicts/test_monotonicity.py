@@ -114,8 +114,12 @@ def a_passed_check_taken_away_releases_nothing(judge, promise, before):
 
 
 def every_materialization_of_a_requirement_taken_away_releases_nothing(judge, promise, before):
+    """But of what a minimum may do without: what is built from it is then no longer behind anything that is there."""
     holds = holds_of(judge, promise, before)
+    counted = {asset for s in promise.contract.sections if s.at_least is not None for asset in s.assets}
     for requirement in promise.requirements:
+        if requirement.asset in counted and not requirement.blocks:
+            continue
         place = (requirement.asset, requirement.partition)
         newest = {key: load for key, load in before.materializations.items() if key != place}
         older = {id_: load for id_, load in before.earlier.items() if (load.asset, load.partition) != place}
@@ -208,6 +212,27 @@ def nothing_missing_is_published_but_by_a_waiver(judge, promise, before):
             assert verdict.holds
 
 
+def fewer_than_the_least_are_not_published_but_by_a_waiver(judge, promise, before):
+    """Told from loads and attempts alone: what is not there at all is missing whatever checks say."""
+    verdict = judge(promise, before)
+    for section in promise.contract.sections:
+        if section.at_least is not None and section.when_unmet == "block":
+            asked = [r for r in promise.requirements if r.asset in section.assets]
+            absent = {r.asset for r in asked if (r.asset, r.partition) not in before.materializations}
+            waived = {r.asset for r in asked if is_waived(verdict, r)}
+            there = {r.asset for r in asked} - absent | waived
+            assert verdict.holds or len(there) >= section.at_least
+
+
+def what_a_minimum_does_without_is_not_shown(judge, promise, before):
+    verdict = judge(promise, before)
+    plain = {s.key for s in promise.contract.sections if s.at_least is None}
+    only_counted = {r.asset for r in promise.requirements if r.sections and not plain & set(r.sections)}
+    hidden = set(verdict.left_out) & only_counted
+    inputs = {one.name: one.asset for one in promise.dashboard_inputs}
+    assert not hidden & {inputs[name] for name, _ in verdict.consumed}
+
+
 def what_cannot_be_read_is_not_published(judge, promise, before):
     assert judge(promise, replace(before, unreadable="gone")).holds
 
@@ -224,6 +249,8 @@ LAWS = (
     nothing_missing_is_published_but_by_a_waiver,
     what_cannot_be_read_is_not_published,
     what_was_taken_back_is_not_shown_again_whole_or_in_part,
+    fewer_than_the_least_are_not_published_but_by_a_waiver,
+    what_a_minimum_does_without_is_not_shown,
 )
 each_law = pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 
@@ -269,6 +296,8 @@ SHOWN_IN_IT = "same = dict(verdict.consumed).items() <= receipt.consumed.items()
         (LAWS[7], SHOWN_IN_IT, "same = dict(verdict.consumed).items() >= receipt.consumed.items()"),
         (LAWS[8], 'Outcome.MISSING, "was never', 'Outcome.WARNED, "was never'),
         (LAWS[9], "if evidence.unreadable:", "if evidence.unreadable and not evidence.materializations:"),
+        (LAWS[11], "found = heed_minimums(promise, found, counts)", "found = found"),
+        (LAWS[12], "if key not in counts or counts[key].hides(asked.asset)}", "if key not in counts}"),
         (
             LAWS[10],
             "dict(verdict.consumed), evidence.words)",

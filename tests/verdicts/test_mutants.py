@@ -11,7 +11,7 @@ from generated_cases import fixed_cases, fixed_findings
 from mutants import Mutant, mutate, parse
 from naive_judge import judge_naively, separate_naively
 
-from dashboard_trust.verdicts import judge, standing_words, trace
+from dashboard_trust.verdicts import judge, minimums, standing_words, trace
 
 CASES, FINDINGS = 5000, 2000
 
@@ -174,6 +174,14 @@ BY_HAND = (
         "what was recorded counts while a part of it is missing",
         ("_newest_version(asked, evidence) == recorded", "_newest_version(asked, evidence) in (None, recorded)"),
     ),
+    (minimums, "what something holds upstream is there all the same", ("{asset} | above[asset]", "{asset}")),
+    (
+        minimums,
+        "one less than the least will do",
+        ("len(self.missing) < self.least", "len(self.missing) + 1 < self.least"),
+    ),
+    (minimums, "what this partition does not read is there", ("if asset in above))", "))")),
+    (minimums, "a section that may be labelled holds", (' and count.section.when_unmet == "block"]', "]")),
     (standing_words, "a hold of any dashboard counts", ("word.asset != dashboard or word.kind", "word.kind")),
     (standing_words, "a rollback of any dashboard counts", ("word.asset != dashboard or word.part", "word.part")),
     (
@@ -253,6 +261,15 @@ def test_every_small_change_of_what_words_come_to_shows_in_some_case():
     assert len(mutants) > 30
 
 
+def test_every_small_change_of_how_minimums_are_counted_shows_in_some_case():
+    mutants = list(mutate(inspect.getsource(minimums)))
+
+    # In no case is an asset between a section's and what it is built from left out of the promise.
+    only = ["describe_unmet: count is None or not count.missing  ->  count is None"]
+    assert [mutant.name for mutant in mutants if not shows(load(mutant, minimums))] == only
+    assert len(mutants) > 30
+
+
 def test_every_small_change_of_how_causes_are_separated_shows_in_some_findings():
     mutants = list(mutate(inspect.getsource(trace)))
 
@@ -273,4 +290,5 @@ def test_a_judge_with_a_misunderstanding_shows_in_some_case(module, changes):
 def test_the_judge_as_it_is_shows_in_no_case():
     assert not shows(load(parse(inspect.getsource(judge)), judge))
     assert not shows(load(parse(inspect.getsource(standing_words)), standing_words))
+    assert not shows(load(parse(inspect.getsource(minimums)), minimums))
     assert not shows_in_findings(parse(inspect.getsource(trace)).load())

@@ -19,7 +19,7 @@ from dashboard_trust.contracts.odcs.service_levels import Level, service_levels,
 from dashboard_trust.contracts.remarks import Remark
 from dashboard_trust.contracts.row_rules import References
 from dashboard_trust.contracts.rules import Rule, is_same
-from dashboard_trust.contracts.table_rules import FAILURE_CLASSES, Columns, RowCount, TableRules
+from dashboard_trust.contracts.table_rules import CONCERNS, Columns, RowCount, TableRules
 from dashboard_trust.errors import ContractError, nearest
 
 
@@ -77,7 +77,7 @@ class DataContract:
         rules = self.tables[name]
         if not rules and not may_be_empty:
             raise ContractError(f"{self.source}: nothing that it promises of {name!r} can be checked.")
-        owners = dict.fromkeys(FAILURE_CLASSES, self.owner) if self.owner else {}
+        owners = dict.fromkeys(CONCERNS, self.owner) if self.owner else {}
         found = TableRules(asset, rules, table, owners=owners, unchecked=self.unchecked[name])
         schema = found.name.rpartition("." if table else '."')[0]
         return replace(found, rules=tuple(_placed(rule, schema) for rule in rules))

@@ -1,0 +1,1 @@
+"""What an error is, and what follows from it (pure)."""

@@ -1,0 +1,58 @@
+"""What is said of a partition that is published anew, since what it was made from changed after it was shown. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from dashboard_trust.contracts.model import Promise, Requirement
+from dashboard_trust.evidence.facts import Evidence, Materialization
+from dashboard_trust.verdicts.trace import upstream_assets
+from dashboard_trust.verdicts.verdict import Verdict
+from dashboard_trust.verdicts.wording import listed, moment
+
+
+def correction(promise: Promise, evidence: Evidence, shown: Materialization | None, verdict: Verdict) -> str:
+    """Return when and why a partition is corrected; "" where it is not.
+
+    It is, where it was shown after its period had ended and is now made from another version of something. What was
+    said of it before stays where nothing changed.
+
+    Args:
+        promise: Of the partition.
+        evidence: What is known now.
+        shown: What the dashboard delivered of it last.
+        verdict: What it is about to be made from.
+    """
+    if shown is None or promise.period is None or shown.at < promise.period.end:
+        return ""
+    others = [name for name, version in verdict.consumed if shown.consumed.get(name) != version]
+    gone = [name for name in shown.consumed if name not in dict(verdict.consumed)]
+    if not shown.consumed or not (others or gone):
+        return shown.corrected
+    whys = ((requirement.asset, _why(requirement, evidence, shown.at)) for requirement in promise.requirements)
+    changed = {asset: why for asset, why in whys if why}
+    above = upstream_assets(promise.requirements)
+    roots = [why for asset, why in changed.items() if not above[asset] & changed.keys()]
+    because = "; ".join(roots) or f"{listed(others or gone)} changed"
+    return f"corrected on {moment(evidence.as_of)} because {because} (it was shown since {moment(shown.at)})"
+
+
+def _why(requirement: Requirement, evidence: Evidence, since: dt.datetime) -> str:
+    """Say what happened to what is read of an asset since a moment, if anything did."""
+    load = evidence.materializations.get((requirement.asset, requirement.partition))
+    if load is None or load.at <= since:
+        return ""
+    if not requirement.days or load.days is None:
+        return f"{_place(requirement)} was made anew ({moment(load.at)})"
+    late = [day for day in requirement.days if load.changed.get(day, since) > since]
+    return _late(requirement.asset, late, load) if late else ""
+
+
+def _late(asset: str, days: Sequence[str], load: Materialization) -> str:
+    seen = max(load.changed[day] for day in days)
+    return f"a load changed the rows of {listed(days)} in {asset} late (seen {moment(seen)})"
+
+
+def _place(requirement: Requirement) -> str:
+    return f"{requirement.asset} {requirement.partition}" if requirement.partition else requirement.asset
