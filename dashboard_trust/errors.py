@@ -49,6 +49,10 @@ class EvidenceMovedError(DashboardTrustError):
     """What a publication stands on changed between the gate and the commit; nothing was published."""
 
 
+class FileRefusedError(DashboardTrustError):
+    """A file that may not be believed: nothing of it was loaded, what was there before stands."""
+
+
 class SyncFailedError(DashboardTrustError):
     """A sync that may not be believed: nothing of it was committed."""
 

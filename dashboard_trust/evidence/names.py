@@ -46,3 +46,18 @@ SINCE = "dashboard_trust/published_at"
 
 OWNERS = "dashboard_trust/owners"
 """On a check's definition: who acts when it ``failed``, and when it ``errored``; else the asset's owner."""
+
+FILES = "dashboard_trust/files"
+"""On a materialization: the files it was loaded from, by path: the store's token, sha256, size, rows and refused rows."""
+
+EXPECTED = "dashboard_trust/expected"
+"""On an asset's definition: by when what each partition is loaded from is expected, and what that is."""
+
+UNEXPECTED = "dashboard_trust/unexpected_files"
+"""On an observation: files that are of no partition, by path, with why."""
+
+ARRIVAL = "dashboard_trust/arrival"
+"""A tag of a run: the version of the files that it was asked to load."""
+
+FILE_REFUSED = "dashboard_trust/file_refused"
+"""On the failure of a step: what it was to load may not be believed, and is not asked for again until it changes."""

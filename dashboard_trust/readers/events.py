@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from dashboard_trust.evidence.facts import CheckResult, DayResult, Materialization
-from dashboard_trust.evidence.names import CHANGED_DAYS, CONSUMED, DAYS, FINGERPRINT, WORD
+from dashboard_trust.evidence.facts import CheckResult, DayResult, FileVersion, Materialization
+from dashboard_trust.evidence.names import CHANGED_DAYS, CONSUMED, DAYS, FILES, FINGERPRINT, WORD
 from dashboard_trust.evidence.words import Word
 from dashboard_trust.readers.event_tables import Row
 from dashboard_trust.readers.executions import CheckPlace, CheckRow
@@ -55,6 +55,10 @@ def parse_materialization(row: Row) -> Materialization:
         data_at=_data_at(said),
         fingerprint=_text(said, FINGERPRINT),
         changed={day: dt.datetime.fromisoformat(at) for day, at in (metadata.get(CHANGED_DAYS) or {}).items()},
+        files={
+            path: FileVersion(file["token"], file["sha256"], file["size"])
+            for path, file in (metadata.get(FILES) or {}).items()
+        },
     )
 
 

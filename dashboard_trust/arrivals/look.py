@@ -1,0 +1,285 @@
+"""One look at a store: which files arrived or changed, which are waited for, which nobody expects."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import dagster as dg
+
+from dashboard_trust.arrivals.asked import read_asked
+from dashboard_trust.arrivals.completeness import (
+    Listed,
+    Manifest,
+    ManifestError,
+    Settled,
+    parse_manifest,
+    why_incomplete,
+)
+from dashboard_trust.arrivals.declaration import FileSource
+from dashboard_trust.arrivals.fetching import hash_file
+from dashboard_trust.arrivals.memory import PARTS, Memory, add_to, new_sums, part_of
+from dashboard_trust.arrivals.partitions import Key, NotYetError, Partitioning, UnexpectedNameError
+from dashboard_trust.arrivals.stores import Entry, Store
+from dashboard_trust.evidence.facts import Materialization
+from dashboard_trust.readers.event_log import read_newest
+
+MOST_FILES = 2_000
+"""How many files a look looks at more closely; the next look goes on from there."""
+
+MOST_RUNS = 100
+MOST_BYTES = 256 << 20
+"""How much a look reads to tell whether a file that was written again holds the same."""
+
+NO_MATCH = "is not named like "
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A version of a partition's files that is to be loaded; ``attempt`` counts from 0."""
+
+    key: Key
+    files: tuple[Entry, ...]
+    version: str
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look found: what is to be loaded, what waits and why, what nobody expects and why, by path."""
+
+    due: Sequence[Arrival]
+    waiting: Mapping[str, str]
+    unexpected: Mapping[str, str]
+    memory: Memory
+    files: int = 0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The files of the parts that changed: by what those of one partition have in common, and what is beside them."""
+
+    groups: dict[int, list[tuple[Entry, dict[str, str]]]] = field(default_factory=lambda: defaultdict(list))
+    strangers: dict[int, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    beside: dict[str, Entry] = field(default_factory=dict)
+
+
+def look_for_arrivals(
+    source: FileSource,
+    partitioning: Partitioning,
+    asset: dg.AssetKey,
+    instance: dg.DagsterInstance,
+    memory: Memory,
+    now: dt.datetime,
+) -> Look:
+    """List the store, and look closer at what is not as it was.
+
+    Raises:
+        FileNotFoundError: The store has no such folder.
+    """
+    store = source.open_store()
+    entries, parts, sums = _list(store, source, partitioning)
+    chosen = _choose(memory.changed(sums), parts)
+    seen = _sort(source, partitioning, zip(entries, parts, strict=True), chosen)
+    files = len(entries)
+    del entries
+    closer = _Closer(source, partitioning, asset, instance, store, now, seen)
+    remembered, waiting, unexpected, due = memory.sums[:], {}, {}, []
+    for part in chosen:
+        found = closer.look(part)
+        due += found.due[: MOST_RUNS - len(due)]
+        waiting |= found.waiting
+        unexpected |= found.unexpected
+        # What is waited for or asked for is looked at again, until a materialization says that it is there.
+        remembered[part] = 0 if found.due or found.waiting else sums[part]
+    fresh = {path: why for path, why in unexpected.items() if _mark(path, why) not in memory.told}
+    told = (*memory.told, *(_mark(path, why) for path, why in fresh.items()))
+    after = (chosen[-1] + 1) % PARTS if chosen else memory.next
+    memory = replace(memory, sums=remembered, told=told, next=after)
+    return Look(due, waiting, fresh, memory, files)
+
+
+def _list(store: Store, source: FileSource, partitioning: Partitioning) -> tuple[list[Entry], array[int], array[int]]:
+    """Return the files, the part of each, and the sums of the parts."""
+    entries, parts, sums = [], array("H"), new_sums()
+    group_of = _grouping(source, partitioning)
+    for entry in store.list(_common_start(source)):
+        part = part_of(group_of(entry.path))
+        add_to(sums, part, entry.path, entry.token)
+        entries.append(entry)
+        parts.append(part)
+    return entries, parts, sums
+
+
+def _grouping(source: FileSource, partitioning: Partitioning) -> Callable[[str], str]:
+    pattern, other = source.pattern, getattr(source.complete, "pattern", None)
+    told_by = set(partitioning.fields.values())
+
+    def group_of(path: str) -> str:
+        fields = pattern.read(path) or (other.read(path) if other is not None else None)
+        return partitioning.group(fields) if fields is not None and told_by <= fields.keys() else f"/{path}"
+
+    return group_of
+
+
+def _common_start(source: FileSource) -> str:
+    """Return what the paths of files begin with, and of what lies beside them: a folder, so that others are found."""
+    starts = [source.pattern.start({})]
+    if not isinstance(source.complete, Settled):
+        starts.append(source.complete.pattern.start({}))
+    folders = {start.rpartition("/")[0] for start in starts}
+    return f"{folders.pop()}/" if len(folders) == 1 and folders != {""} else ""
+
+
+def _choose(changed: Sequence[int], parts: array[int]) -> list[int]:
+    """Return as many of the changed parts as one look may look at."""
+    sizes = [0] * PARTS
+    for part in parts:
+        sizes[part] += 1
+    chosen, files = [], 0
+    for part in changed:
+        if chosen and files + sizes[part] > MOST_FILES:
+            break
+        chosen.append(part)
+        files += sizes[part]
+    return chosen
+
+
+def _sort(
+    source: FileSource, partitioning: Partitioning, listed: Iterable[tuple[Entry, int]], chosen: Sequence[int]
+) -> _Seen:
+    seen, wanted = _Seen(), set(chosen)
+    other = None if isinstance(source.complete, Settled) else source.complete.pattern
+    shared = other is not None and not set(partitioning.fields.values()) <= set(other.fields)
+    for entry, part in listed:
+        if part not in wanted and not shared:
+            continue
+        fields = source.pattern.read(entry.path)
+        if fields is not None:
+            if part in wanted:
+                seen.groups[part].append((entry, fields))
+        elif other is not None and other.read(entry.path) is not None:
+            seen.beside[entry.path] = entry
+        elif part in wanted:
+            seen.strangers[part].append(entry)
+    return seen
+
+
+@dataclass(slots=True)
+class _Found:
+    due: list[Arrival] = field(default_factory=list)
+    waiting: dict[str, str] = field(default_factory=dict)
+    unexpected: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Closer:
+    """The look at single partitions: complete or not, loaded or not, asked for or not."""
+
+    source: FileSource
+    partitioning: Partitioning
+    asset: dg.AssetKey
+    instance: dg.DagsterInstance
+    store: Store
+    now: dt.datetime
+    seen: _Seen
+    read: int = 0
+
+    def look(self, part: int) -> _Found:
+        """Look at the files of one part of the store."""
+        found = _Found()
+        for entry in self.seen.strangers[part]:
+            found.unexpected[entry.path] = NO_MATCH + self.source.pattern.text
+        partitions: dict[str | None, tuple[Key, list[tuple[Entry, dict[str, str]]]]] = {}
+        for entry, fields in sorted(self.seen.groups[part], key=lambda one: one[0].path):
+            try:
+                key = self.partitioning.key(fields, self.instance)
+            except UnexpectedNameError as error:
+                found.unexpected[entry.path] = str(error)
+            except NotYetError as error:
+                found.waiting[entry.path] = str(error)
+            else:
+                partitions.setdefault(key.text, (key, []))[1].append((entry, fields))
+        name = self.asset.to_user_string()
+        loads = read_newest(self.instance, {(name, key) for key in partitions}) if partitions else {}
+        arrived = []
+        for text, (key, files) in partitions.items():
+            version = self._arrived(key, files, loads.get((name, text)), found)
+            arrived += [version] if version is not None else []
+        asked = read_asked(self.instance, [one.version for one in arrived]) if arrived else {}
+        for one in arrived:
+            word = asked.get(one.version)
+            if word is None or word.again:
+                found.due.append(replace(one, attempt=word.attempts if word else 0))
+            elif word.unfinished:
+                found.waiting[one.files[0].path] = f"is being loaded for {one.key.text or name}"
+        return found
+
+    def _arrived(
+        self, key: Key, files: Sequence[tuple[Entry, dict[str, str]]], load: Materialization | None, found: _Found
+    ) -> Arrival | None:
+        """Return the version of a partition's files, if it is complete and was not loaded yet."""
+        entries = [entry for entry, _ in files]
+        why = self._why_incomplete(files)
+        if why:
+            found.waiting[entries[0].path] = why
+            return None
+        return None if self._is_loaded(entries, load) else _version(self.asset, key, entries)
+
+    def _why_incomplete(self, files: Sequence[tuple[Entry, dict[str, str]]]) -> str:
+        fields = {entry.path: one for entry, one in files}
+        complete = self.source.complete
+        listed: dict[str, Listed] = {}
+
+        def beside(entry: Entry) -> Entry | None:
+            return self.seen.beside.get(complete.pattern.start(fields[entry.path]))  # type: ignore[union-attr]
+
+        try:
+            if isinstance(complete, Manifest):
+                for path in sorted({other.path for entry, _ in files if (other := beside(entry))}):
+                    with self.store.open(path) as file:
+                        text = file.read().decode("utf-8-sig")
+                    listed |= {one.path: one for one in parse_manifest(path, text)}
+        except (ManifestError, UnicodeError, FileNotFoundError) as error:
+            return str(error)
+        return why_incomplete([entry for entry, _ in files], complete, self.now, beside, listed)
+
+    def _is_loaded(self, entries: Sequence[Entry], load: Materialization | None) -> bool:
+        """Whether the newest load was made from these files, or from others with the same content."""
+        for entry in entries:
+            was = load.files.get(entry.path) if load is not None else None
+            if was is None or was.size != entry.size:
+                return False
+            if was.token == entry.token:
+                continue
+            # Written again, as large as before: the same once more, or a correction.
+            if self.read + entry.size > MOST_BYTES and self.read:
+                return False  # the load itself tells, and is safe to run twice
+            self.read += entry.size
+            if hash_file(self.store, entry.path) != was.sha256:
+                return False
+        return True
+
+
+def _version(asset: dg.AssetKey, key: Key, entries: Sequence[Entry]) -> Arrival:
+    said = "\n".join([asset.to_user_string(), key.text or "", *(f"{one.path}\0{one.token}" for one in entries)])
+    return Arrival(key, tuple(entries), hashlib.sha256(said.encode(errors="surrogateescape")).hexdigest()[:16])
+
+
+def _mark(path: str, why: str) -> str:
+    return hashlib.sha256(f"{path}\0{why}".encode(errors="surrogateescape")).hexdigest()[:8]
+
+
+def describe(look: Look) -> Iterator[str]:
+    """Yield what a look found in words, for whoever reads the tick."""
+    if look.waiting:
+        path, why = next(iter(sorted(look.waiting.items())))
+        yield f"{len(look.waiting)} waiting ({path}: {why})"
+    if look.unexpected:
+        path, why = next(iter(sorted(look.unexpected.items())))
+        yield f"{len(look.unexpected)} unexpected ({path} {why})"
+    yield f"{look.files} files"
