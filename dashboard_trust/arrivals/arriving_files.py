@@ -88,7 +88,7 @@ def arriving_files(  # noqa: PLR0913  # what an asset is given is said by name
         tables = []
         for part in keys:
             loaded = _load(context, source, partitioning, spec, part, io_manager)
-            kept[part] = _keep_aside(loaded, io_manager, spec, part, context.run_id)
+            kept[part] = _keep_aside(loaded, io_manager, spec, part, context.run.run_id)
             context.add_asset_metadata({FILES: dg.MetadataValue.json(dict(loaded.files))}, asset, part)
             tables.append(loaded.data)
         yield dg.Output(_transformed(source, tables), output_name=OUTPUT)
@@ -134,7 +134,7 @@ def _load(  # noqa: PLR0913, PLR0917  # a step's own parts
     try:
         return load_files(source.open_store(), source, partitioning, part, before.files if before else {})
     except TooManyRefusedError as error:
-        where = io_manager.keep_aside(spec, part, as_table(error.refused), str(error), f"run {context.run_id[:8]}")
+        where = io_manager.keep_aside(spec, part, as_table(error.refused), str(error), f"run {context.run.run_id[:8]}")
         raise _failure(f"{error}. All of these rows are in {where}.") from None
     except FileRefusedError as error:
         raise _failure(str(error)) from None

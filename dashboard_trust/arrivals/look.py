@@ -22,10 +22,10 @@ from dashboard_trust.arrivals.completeness import (
 )
 from dashboard_trust.arrivals.declaration import FileSource
 from dashboard_trust.arrivals.fetching import hash_file
-from dashboard_trust.arrivals.memory import PARTS, Memory, add_to, new_sums, part_of
+from dashboard_trust.arrivals.memory import PARTS, Memory, add_to, mark_of, new_sums, part_of
 from dashboard_trust.arrivals.partitions import Key, NotYetError, Partitioning, UnexpectedNameError
 from dashboard_trust.arrivals.stores import Entry, Store
-from dashboard_trust.evidence.facts import Materialization
+from dashboard_trust.evidence.facts import FileVersion, Materialization
 from dashboard_trust.readers.event_log import read_newest
 
 MOST_FILES = 2_000
@@ -87,7 +87,7 @@ def look_for_arrivals(
     seen = _sort(source, partitioning, zip(entries, parts, strict=True), chosen)
     files = len(entries)
     del entries
-    closer = _Closer(source, partitioning, asset, instance, store, now, seen)
+    closer = _Closer(source, partitioning, asset, instance, store, now, seen, list(memory.same))
     remembered, waiting, unexpected, due = memory.sums[:], {}, {}, []
     for part in chosen:
         found = closer.look(part)
@@ -96,10 +96,10 @@ def look_for_arrivals(
         unexpected |= found.unexpected
         # What is waited for or asked for is looked at again, until a materialization says that it is there.
         remembered[part] = 0 if found.due or found.waiting else sums[part]
-    fresh = {path: why for path, why in unexpected.items() if _mark(path, why) not in memory.told}
-    told = (*memory.told, *(_mark(path, why) for path, why in fresh.items()))
+    fresh = {path: why for path, why in unexpected.items() if mark_of(path, why) not in memory.told}
+    told = (*memory.told, *(mark_of(path, why) for path, why in fresh.items()))
     after = (chosen[-1] + 1) % PARTS if chosen else memory.next
-    memory = replace(memory, sums=remembered, told=told, next=after)
+    memory = replace(memory, sums=remembered, told=told, same=tuple(closer.same), next=after)
     return Look(due, waiting, fresh, memory, files)
 
 
@@ -187,6 +187,7 @@ class _Closer:
     store: Store
     now: dt.datetime
     seen: _Seen
+    same: list[str]
     read: int = 0
 
     def look(self, part: int) -> _Found:
@@ -225,10 +226,13 @@ class _Closer:
         """Return the version of a partition's files, if it is complete and was not loaded yet."""
         entries = [entry for entry, _ in files]
         why = self._why_incomplete(files)
+        if not why and self.read > MOST_BYTES:
+            why = "is looked at next time: enough was read in this look"
         if why:
             found.waiting[entries[0].path] = why
             return None
-        return None if self._is_loaded(entries, load) else _version(self.asset, key, entries)
+        is_loaded = load is not None and all(self._is_loaded(entry, load.files.get(entry.path)) for entry in entries)
+        return None if is_loaded else _version(self.asset, key, entries)
 
     def _why_incomplete(self, files: Sequence[tuple[Entry, dict[str, str]]]) -> str:
         fields = {entry.path: one for entry, one in files}
@@ -248,30 +252,25 @@ class _Closer:
             return str(error)
         return why_incomplete([entry for entry, _ in files], complete, self.now, beside, listed)
 
-    def _is_loaded(self, entries: Sequence[Entry], load: Materialization | None) -> bool:
-        """Whether the newest load was made from these files, or from others with the same content."""
-        for entry in entries:
-            was = load.files.get(entry.path) if load is not None else None
-            if was is None or was.size != entry.size:
-                return False
-            if was.token == entry.token:
-                continue
-            # Written again, as large as before: the same once more, or a correction.
-            if self.read + entry.size > MOST_BYTES and self.read:
-                return False  # the load itself tells, and is safe to run twice
+    def _is_loaded(self, entry: Entry, was: FileVersion | None) -> bool:
+        """Whether what was loaded is this file, or another with the same content."""
+        if was is None or was.size != entry.size:
+            return False
+        if was.token == entry.token:
+            return True
+        # Written again, as large as before: the same once more, or a correction.
+        mark = mark_of(entry.path, entry.token, was.sha256)
+        if mark not in self.same:
             self.read += entry.size
             if hash_file(self.store, entry.path) != was.sha256:
                 return False
+            self.same.append(mark)
         return True
 
 
 def _version(asset: dg.AssetKey, key: Key, entries: Sequence[Entry]) -> Arrival:
     said = "\n".join([asset.to_user_string(), key.text or "", *(f"{one.path}\0{one.token}" for one in entries)])
     return Arrival(key, tuple(entries), hashlib.sha256(said.encode(errors="surrogateescape")).hexdigest()[:16])
-
-
-def _mark(path: str, why: str) -> str:
-    return hashlib.sha256(f"{path}\0{why}".encode(errors="surrogateescape")).hexdigest()[:8]
 
 
 def describe(look: Look) -> Iterator[str]:

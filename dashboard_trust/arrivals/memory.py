@@ -1,8 +1,8 @@
 """What a sensor remembers of a store: sums of its parts in which every file was dealt with, and nothing of any file.
 
 Files are dealt out to a fixed number of parts, those of one partition to the same. While the sum of a part's listing
-is the remembered one, nothing happened to any file in it. A lost memory costs a look at every file, and no more: what was loaded
-is known from the materializations.
+is the remembered one, nothing happened to any file in it. A lost memory costs a look at every file, and no more: what
+was loaded is known from the materializations.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ PARTS = 1024
 FORGET = dt.timedelta(days=1)
 """How long sums are believed: what leaves no trace in a listing (a wiped materialization) is found after it."""
 
-MOST_TOLD = 200
-NEVER = 0
+MOST_MARKS = 200
 MASK = (1 << 64) - 1
 
 
@@ -41,18 +40,24 @@ def new_sums() -> array[int]:
     return array("Q", bytes(8 * PARTS))
 
 
+def mark_of(*said: str) -> str:
+    """Return a short word that stands for what is said."""
+    return hashlib.sha256("\0".join(said).encode(errors="surrogateescape")).hexdigest()[:12]
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """A sensor's cursor: of one size, however many files there are.
 
-    ``source`` is what it is of, ``told`` which unexpected files were told of last, ``next`` the part that is looked
-    at first.
+    ``source`` is what it is of, ``next`` the part that is looked at first. Marks of the last few files are kept of
+    those that were told of as unexpected, and of those that were written again and hold the ``same``.
     """
 
     source: str = ""
     since: dt.datetime | None = None
     sums: array[int] = field(default_factory=new_sums)
     told: tuple[str, ...] = ()
+    same: tuple[str, ...] = ()
     next: int = 0
 
     @classmethod
@@ -63,19 +68,20 @@ class Memory:
             said = json.loads(cursor or "{}")
             sums = array("Q", base64.b64decode(said["sums"]))
             since = dt.datetime.fromisoformat(said["since"])
-            found = cls(said["source"], since, sums, tuple(said["told"]), int(said["next"]) % PARTS)
+            marks = (tuple(said["told"]), tuple(said["same"]))
+            found = cls(said["source"], since, sums, *marks, int(said["next"]) % PARTS)
         except (ValueError, KeyError, TypeError):
             return empty
         if found.source != source or len(sums) != PARTS:
             return empty
-        return found if now - since < FORGET else cls(source, now, told=found.told)
+        return found if now - since < FORGET else cls(source, now, told=found.told, same=found.same)
 
     def dump(self) -> str:
         """Return the cursor."""
         sums = base64.b64encode(self.sums.tobytes()).decode()
         since = self.since.isoformat() if self.since else ""
-        told = list(self.told[-MOST_TOLD:])
-        return json.dumps({"source": self.source, "since": since, "sums": sums, "told": told, "next": self.next})
+        marks = {"told": self.told[-MOST_MARKS:], "same": self.same[-MOST_MARKS:]}
+        return json.dumps({"source": self.source, "since": since, "sums": sums, **marks, "next": self.next})
 
     def changed(self, sums: array[int]) -> list[int]:
         """Return the parts that are not as they were, from `next` on."""
