@@ -4,22 +4,29 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
+from dashboard_trust.arrivals.asked import tag_of
 from dashboard_trust.arrivals.declaration import FileSource
 from dashboard_trust.arrivals.look import Arrival, Look, describe, look_for_arrivals
 from dashboard_trust.arrivals.memory import Memory
 from dashboard_trust.arrivals.partitions import Partitioning
-from dashboard_trust.evidence.names import ARRIVAL, UNEXPECTED
+from dashboard_trust.enforcement.automation import request_run, stretches
+from dashboard_trust.evidence.names import UNEXPECTED
 
 MOST_SHOWN = 100
 
 
 def file_arrival_sensor(
-    asset: dg.AssetsDefinition, source: FileSource, *, name: str | None = None, **sensor_options: Any
+    asset: dg.AssetsDefinition,
+    source: FileSource,
+    *,
+    name: str | None = None,
+    together: int = 1,
+    **sensor_options: Any,
 ) -> dg.SensorDefinition:
     """Build the sensor that launches the partition of each file that arrived or was corrected.
 
@@ -31,6 +38,8 @@ def file_arrival_sensor(
         asset: As `arriving_files` returned it.
         source: The files, as given to it.
         name: The sensor's name; by default the asset's, with ``_arrivals``.
+        together: How many partitions of time that follow one another one run may load, where starting runs costs more
+            than loading files. If that fails, each is asked for alone.
         sensor_options: Anything else ``dg.sensor`` takes.
     """
     spec = next(iter(asset.specs))
@@ -49,7 +58,7 @@ def file_arrival_sensor(
         except FileNotFoundError:
             return dg.SkipReason(f"{source.open_store()} is not there yet.")
         return dg.SensorResult(
-            run_requests=[_request(spec.key, arrival) for arrival in look.due],
+            run_requests=[_request(spec.key, each) for each in _runs(look.due, partitioning, together)],
             skip_reason=None if look.due else f"Nothing new: {'; '.join(describe(look))}.",
             cursor=look.memory.dump(),
             dynamic_partitions_requests=list(_new_keys(look, context.instance)),
@@ -59,13 +68,24 @@ def file_arrival_sensor(
     return arrivals
 
 
-def _request(key: dg.AssetKey, arrival: Arrival) -> dg.RunRequest:
-    return dg.RunRequest(
-        run_key=f"{arrival.version}-{arrival.attempt}",
-        asset_selection=[key],
-        partition_key=arrival.key.text,
-        tags={ARRIVAL: arrival.version},
-    )
+def _runs(due: Sequence[Arrival], partitioning: Partitioning, together: int) -> Iterator[Sequence[Arrival]]:
+    """Yield what each run is to load."""
+    partitions = partitioning.partitions
+    first = {each.key.text: each for each in due if not each.attempt}
+    if together < 2 or not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        first = {}
+    for stretch in stretches(partitions.get_partition_keys(), first) if first and partitions is not None else ():
+        for n in range(0, len(stretch), together):
+            yield [first[key] for key in stretch[n : n + together]]
+    yield from ([each] for each in due if each.key.text not in first)
+
+
+def _request(asset: dg.AssetKey, arrivals: Sequence[Arrival]) -> dg.RunRequest:
+    asked = " ".join(f"{each.version}-{each.attempt}" for each in arrivals)
+    key = asked if len(arrivals) == 1 else hashlib.sha256(asked.encode()).hexdigest()[:16]
+    request = request_run(asset, [each.key.text for each in arrivals], key)
+    tags = tag_of({each.key.text: each.version for each in arrivals})
+    return request._replace(tags={**request.tags, **tags})
 
 
 def _new_keys(look: Look, instance: dg.DagsterInstance) -> Iterator[dg.AddDynamicPartitionsRequest]:

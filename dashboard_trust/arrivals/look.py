@@ -211,13 +211,13 @@ class _Closer:
         for text, (key, files) in partitions.items():
             version = self._arrived(key, files, loads.get((name, text)), found)
             arrived += [version] if version is not None else []
-        asked = read_asked(self.instance, [one.version for one in arrived]) if arrived else {}
+        asked = read_asked(self.instance, self.asset, {one.key.text: one.version for one in arrived}) if arrived else {}
         for one in arrived:
-            word = asked.get(one.version)
-            if word is None or word.again:
-                found.due.append(replace(one, attempt=word.attempts if word else 0))
-            elif word.unfinished:
-                found.waiting[one.files[0].path] = f"is being loaded for {one.key.text or name}"
+            word = asked[one.key.text]
+            if word.unfinished:
+                found.waiting[one.files[0].path] = f"a run is loading {one.key.text or name}"
+            elif word.again:
+                found.due.append(replace(one, attempt=word.attempts))
         return found
 
     def _arrived(

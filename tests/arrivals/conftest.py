@@ -138,11 +138,11 @@ class Landing:
     def __init__(self, bucket: Bucket, instance: dg.DagsterInstance, folder: Path, **options) -> None:
         self.bucket, self.instance, self.cursor = bucket, instance, None
         partitions = options.pop("partitions", DAYS)
-        metadata = options.pop("metadata", None)
+        metadata, together = options.pop("metadata", None), options.pop("together", 1)
         defaults = {"complete": Settled(0), "columns": COLUMNS, "pattern": PathPattern("orders/{day:%Y-%m-%d}.csv")}
         self.source = FileSource(bucket.store, **{**defaults, **options})
         self.asset = arriving_files("raw/orders", self.source, partitions_def=partitions, metadata=metadata)
-        self.sensor = file_arrival_sensor(self.asset, self.source)
+        self.sensor = file_arrival_sensor(self.asset, self.source, together=together)
         self.warehouse = DuckDBWarehouse(folder / "warehouse.duckdb")
         resources = {"warehouse_io": TrustedIOManager(self.warehouse)}
         self.defs = dg.Definitions([self.asset], resources=resources, sensors=[self.sensor])
