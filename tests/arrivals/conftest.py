@@ -155,7 +155,15 @@ class Landing:
 
     def tick(self) -> list[dg.RunRequest]:
         """Evaluate the sensor once, as the daemon does."""
-        context = dg.build_sensor_context(self.instance, cursor=self.cursor, definitions=self.defs)
+        context = dg.SensorEvaluationContext(
+            instance_ref=self.instance.get_ref(),
+            last_tick_completion_time=None,
+            last_run_key=None,
+            cursor=self.cursor,
+            repository_name=None,
+            repository_def=self.defs.get_repository_def(),
+            instance=self.instance,
+        )
         found = self.sensor.evaluate_tick(context)
         self.cursor, self.said = found.cursor or self.cursor, found.skip_message or ""
         self.observed = list(found.asset_events)

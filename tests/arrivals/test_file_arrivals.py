@@ -140,6 +140,7 @@ def test_partitions_that_follow_one_another_are_loaded_together_and_alone_where_
     assert landing.work() == []
 
 
+@pytest.mark.filterwarnings("ignore:Non-compliant tag keys")  # Dagster's own, of a multi-partition
 def test_new_customers_become_partitions_and_several_fields_one(make_landing, local_bucket):
     partitions = dg.MultiPartitionsDefinition(
         {"day": dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-10"),
