@@ -181,9 +181,10 @@ def _fit(
         return Rows(rows)
     whys = ", ".join(one.why for one in fits)
     raw = ", ".join(f"{_text(one.column.name)}: {one.name}" for one in fits)
-    told = f"SELECT n, concat_ws('; ', {whys}), to_json({{{raw}}})::VARCHAR FROM "
-    numbered = f"(SELECT *, {values} FROM (SELECT row_number() OVER () AS n, {cleaned} FROM {relation}))"
-    found = connection.sql(f"{told}{numbered} WHERE {bad} ORDER BY n").fetchall()
+    number = _quoted(f"{NO_TEXT} number")
+    told = f"SELECT {number}, concat_ws('; ', {whys}), to_json({{{raw}}})::VARCHAR FROM "
+    numbered = f"(SELECT *, {values} FROM (SELECT row_number() OVER () AS {number}, {cleaned} FROM {relation}))"
+    found = connection.sql(f"{told}{numbered} WHERE {bad} ORDER BY 1").fetchall()
     return Rows(rows.filter(pc.invert(wrong)), [(f"row {n}", why, text) for n, why, text in found])
 
 
