@@ -93,9 +93,7 @@ def arriving_files(  # noqa: PLR0913  # what an asset is given is said by name
             tables.append(loaded.data)
         yield dg.Output(_transformed(source, tables), output_name=OUTPUT)
         if context.selected_asset_check_keys:
-            yield from evaluate_partitions(
-                context.instance, {dg.AssetCheckKey(asset, ROWS_FIT): kept}, blocking=False
-            )
+            yield from evaluate_partitions(context.instance, {dg.AssetCheckKey(asset, ROWS_FIT): kept}, blocking=False)
 
     return audited(load) if told.get(AUDIT) else load
 

@@ -124,9 +124,7 @@ def read_listed(store: Store, source: FileSource, fields: Sequence[Mapping[str, 
     return listed
 
 
-def _read(
-    store: Store, source: FileSource, entry: Entry, listed: Listed | None, folder: Path
-) -> tuple[Fetched, Rows]:
+def _read(store: Store, source: FileSource, entry: Entry, listed: Listed | None, folder: Path) -> tuple[Fetched, Rows]:
     if not entry.size:
         raise FileRefusedError(f"{entry.path} is empty: it has no bytes")
     fetched = fetch(store, entry, source, folder)

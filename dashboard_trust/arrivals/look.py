@@ -25,7 +25,7 @@ from dashboard_trust.arrivals.fetching import hash_file
 from dashboard_trust.arrivals.memory import PARTS, Memory, add_to, mark_of, new_sums, part_of
 from dashboard_trust.arrivals.partitions import Key, NotYetError, Partitioning, UnexpectedNameError
 from dashboard_trust.arrivals.stores import Entry, Store
-from dashboard_trust.evidence.facts import FileVersion, Materialization
+from dashboard_trust.evidence.facts import FileVersion
 from dashboard_trust.readers.event_log import read_newest
 
 MOST_FILES = 2_000
@@ -34,6 +34,9 @@ MOST_FILES = 2_000
 MOST_RUNS = 100
 MOST_BYTES = 256 << 20
 """How much a look reads to tell whether a file that was written again holds the same."""
+
+Named = tuple[Entry, dict[str, str]]
+"""A file, and the fields of its path."""
 
 NO_MATCH = "is not named like "
 
@@ -63,7 +66,7 @@ class Look:
 class _Seen:
     """The files of the parts that changed: by what those of one partition have in common, and what is beside them."""
 
-    groups: dict[int, list[tuple[Entry, dict[str, str]]]] = field(default_factory=lambda: defaultdict(list))
+    groups: dict[int, list[Named]] = field(default_factory=lambda: defaultdict(list))
     strangers: dict[int, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     beside: dict[str, Entry] = field(default_factory=dict)
 
@@ -88,19 +91,19 @@ def look_for_arrivals(
     files = len(entries)
     del entries
     closer = _Closer(source, partitioning, asset, instance, store, now, seen, list(memory.same))
-    remembered, waiting, unexpected, due = memory.sums[:], {}, {}, []
+    found = closer.look(chosen)
+    due = [arrival for _, arrival in found.due[:MOST_RUNS]]
+    unsettled = {part for part, _ in found.due} | set(found.waiting_in)
+    remembered = memory.sums[:]
     for part in chosen:
-        found = closer.look(part)
-        due += found.due[: MOST_RUNS - len(due)]
-        waiting |= found.waiting
-        unexpected |= found.unexpected
         # What is waited for or asked for is looked at again, until a materialization says that it is there.
-        remembered[part] = 0 if found.due or found.waiting else sums[part]
+        remembered[part] = 0 if part in unsettled else sums[part]
+    unexpected = found.unexpected
     fresh = {path: why for path, why in unexpected.items() if mark_of(path, why) not in memory.told}
     told = (*memory.told, *(mark_of(path, why) for path, why in fresh.items()))
     after = (chosen[-1] + 1) % PARTS if chosen else memory.next
     memory = replace(memory, sums=remembered, told=told, same=tuple(closer.same), next=after)
-    return Look(due, waiting, fresh, memory, files)
+    return Look(due, found.waiting, fresh, memory, files)
 
 
 def _list(store: Store, source: FileSource, partitioning: Partitioning) -> tuple[list[Entry], array[int], array[int]]:
@@ -171,9 +174,17 @@ def _sort(
 
 @dataclass(slots=True)
 class _Found:
-    due: list[Arrival] = field(default_factory=list)
+    """What is found in parts of the store: each arrival with its part, and by path why others are none."""
+
+    due: list[tuple[int, Arrival]] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
+    waiting_in: list[int] = field(default_factory=list)
     unexpected: dict[str, str] = field(default_factory=dict)
+
+    def wait(self, part: int, path: str, why: str) -> None:
+        """Note that a file is not ready to be loaded."""
+        self.waiting[path] = why
+        self.waiting_in.append(part)
 
 
 @dataclass(slots=True)
@@ -190,51 +201,50 @@ class _Closer:
     same: list[str]
     read: int = 0
 
-    def look(self, part: int) -> _Found:
-        """Look at the files of one part of the store."""
-        found = _Found()
+    def look(self, parts: Sequence[int]) -> _Found:
+        """Look at the files of these parts of the store."""
+        found, name = _Found(), self.asset.to_user_string()
+        partitions = [one for part in parts for one in self._partitions_in(part, found)]
+        loads = read_newest(self.instance, {(name, key.text) for _, key, _ in partitions}) if partitions else {}
+        arrived: dict[str | None, tuple[int, Arrival]] = {}
+        for part, key, files in partitions:
+            entries, load = [entry for entry, _ in files], loads.get((name, key.text))
+            why = self._why_not_yet(files)
+            if why:
+                found.wait(part, entries[0].path, why)
+            elif load is None or not all(self._is_loaded(entry, load.files.get(entry.path)) for entry in entries):
+                arrived[key.text] = part, _version(self.asset, key, entries)
+        versions = {key: arrival.version for key, (_, arrival) in arrived.items()}
+        asked = read_asked(self.instance, self.asset, versions) if versions else {}
+        for text, (part, arrival) in arrived.items():
+            if asked[text].unfinished:
+                found.wait(part, arrival.files[0].path, f"a run is loading {text or name}")
+            elif asked[text].again:
+                found.due.append((part, replace(arrival, attempt=asked[text].attempts)))
+        return found
+
+    def _partitions_in(self, part: int, found: _Found) -> list[tuple[int, Key, list[Named]]]:
+        """Return the partitions of a part of the store with their files; say which files are of none."""
+        partitions: dict[str | None, tuple[int, Key, list[Named]]] = {}
         for entry in self.seen.strangers[part]:
             found.unexpected[entry.path] = NO_MATCH + self.source.pattern.text
-        partitions: dict[str | None, tuple[Key, list[tuple[Entry, dict[str, str]]]]] = {}
         for entry, fields in sorted(self.seen.groups[part], key=lambda one: one[0].path):
             try:
                 key = self.partitioning.key(fields, self.instance)
             except UnexpectedNameError as error:
                 found.unexpected[entry.path] = str(error)
             except NotYetError as error:
-                found.waiting[entry.path] = str(error)
+                found.wait(part, entry.path, str(error))
             else:
-                partitions.setdefault(key.text, (key, []))[1].append((entry, fields))
-        name = self.asset.to_user_string()
-        loads = read_newest(self.instance, {(name, key) for key in partitions}) if partitions else {}
-        arrived = []
-        for text, (key, files) in partitions.items():
-            version = self._arrived(key, files, loads.get((name, text)), found)
-            arrived += [version] if version is not None else []
-        asked = read_asked(self.instance, self.asset, {one.key.text: one.version for one in arrived}) if arrived else {}
-        for one in arrived:
-            word = asked[one.key.text]
-            if word.unfinished:
-                found.waiting[one.files[0].path] = f"a run is loading {one.key.text or name}"
-            elif word.again:
-                found.due.append(replace(one, attempt=word.attempts))
-        return found
+                partitions.setdefault(key.text, (part, key, []))[2].append((entry, fields))
+        return list(partitions.values())
 
-    def _arrived(
-        self, key: Key, files: Sequence[tuple[Entry, dict[str, str]]], load: Materialization | None, found: _Found
-    ) -> Arrival | None:
-        """Return the version of a partition's files, if it is complete and was not loaded yet."""
-        entries = [entry for entry, _ in files]
-        why = self._why_incomplete(files)
-        if not why and self.read > MOST_BYTES:
-            why = "is looked at next time: enough was read in this look"
-        if why:
-            found.waiting[entries[0].path] = why
-            return None
-        is_loaded = load is not None and all(self._is_loaded(entry, load.files.get(entry.path)) for entry in entries)
-        return None if is_loaded else _version(self.asset, key, entries)
+    def _why_not_yet(self, files: Sequence[Named]) -> str:
+        if self.read > MOST_BYTES:
+            return "is looked at next time: enough was read in this look"
+        return self._why_incomplete(files)
 
-    def _why_incomplete(self, files: Sequence[tuple[Entry, dict[str, str]]]) -> str:
+    def _why_incomplete(self, files: Sequence[Named]) -> str:
         fields = {entry.path: one for entry, one in files}
         complete = self.source.complete
         listed: dict[str, Listed] = {}

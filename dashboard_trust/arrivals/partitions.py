@@ -40,6 +40,7 @@ class Partitioning:
     pattern: PathPattern
     partitions: dg.PartitionsDefinition | None
     fields: Mapping[str, str]
+    known: dict[tuple[str, str], str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def tell(cls, pattern: PathPattern, partitions: dg.PartitionsDefinition | None) -> Partitioning:
@@ -72,8 +73,16 @@ class Partitioning:
             yield "", self.fields[""], self.partitions
 
     def group(self, written: Mapping[str, str]) -> str:
-        """Return what files of one partition have in common, cheaply: files of several groups may be of one."""
-        return NO_KEY.join(written[name] for name in self.fields.values())
+        """Return what all files of one partition have in common, and no file of another one: cheaper than its key."""
+        parts = []
+        for name, field_, partitions in self.dimensions:
+            text = written[field_]
+            if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and not self._is_exact(
+                name, field_, partitions
+            ):
+                text = self._known_key(field_, text, partitions)
+            parts.append(text)
+        return NO_KEY.join(parts)
 
     def key(self, written: Mapping[str, str], instance: dg.DagsterInstance | None = None) -> Key:
         """Return the partition of a file.
@@ -112,13 +121,33 @@ class Partitioning:
             if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
                 known[field_] = parts[name]
                 continue
-            form, window = self.pattern.formats[field_], partitions.time_window_for_partition_key(parts[name])
-            first, last = window.start.strftime(form), (window.end - SHORTEST).strftime(form)
+            first, last = self._bounds(field_, partitions.time_window_for_partition_key(parts[name]))
             if first == last:
                 known[field_] = first
-            elif form.startswith("%Y"):  # else what lies between two dates may begin otherwise
+            elif self.pattern.formats[field_].startswith("%Y"):  # else what lies between two dates may begin otherwise
                 starts[field_] = os.path.commonprefix([first, last])
         return known, starts
+
+    def _is_exact(self, name: str, field_: str, partitions: dg.TimeWindowPartitionsDefinition) -> bool:
+        """Whether a partition has one way only to write this field: a day, of daily partitions."""
+        if (name, "") not in self.known:
+            key = partitions.get_partition_key_for_timestamp(partitions.start.timestamp())
+            first, last = self._bounds(field_, partitions.time_window_for_partition_key(key))
+            self.known[name, ""] = "exact" if first == last else "wider"
+        return self.known[name, ""] == "exact"
+
+    def _known_key(self, field_: str, written: str, partitions: dg.TimeWindowPartitionsDefinition) -> str:
+        """Return the key of a date, or the date itself where it has none; each is asked for once."""
+        if (field_, written) not in self.known:
+            try:
+                self.known[field_, written] = self._time_key(field_, written, partitions)
+            except (UnexpectedNameError, NotYetError):
+                return written
+        return self.known[field_, written]
+
+    def _bounds(self, field_: str, window: dg.TimeWindow) -> tuple[str, str]:
+        form = self.pattern.formats[field_]
+        return window.start.strftime(form), (window.end - SHORTEST).strftime(form)
 
     def _time_key(self, field_: str, written: str, partitions: dg.TimeWindowPartitionsDefinition) -> str:
         try:

@@ -70,7 +70,11 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3_bucket(s3_server: str) -> Bucket:
-    options = {"key": "test", "secret": "test", "client_kwargs": {"endpoint_url": s3_server, "region_name": "us-east-1"}}
+    options = {
+        "key": "test",
+        "secret": "test",
+        "client_kwargs": {"endpoint_url": s3_server, "region_name": "us-east-1"},
+    }
     name = f"b{uuid.uuid4().hex[:12]}"
     store = Store(f"s3://{name}/landing", options)
     requests.put(f"{s3_server}/{name}", timeout=30).raise_for_status()
@@ -104,9 +108,7 @@ def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def azure_bucket(azure_server: str) -> Bucket:
-    connection = (
-        f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={AZURE_KEY};BlobEndpoint={azure_server};"
-    )
+    connection = f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={AZURE_KEY};BlobEndpoint={azure_server};"
     name = f"b{uuid.uuid4().hex[:12]}"
     store = Store(f"abfs://{name}/landing", {"connection_string": connection})
     store.open_fs()[0].mkdir(name)

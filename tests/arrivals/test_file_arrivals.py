@@ -23,7 +23,9 @@ def create_run(landing, request, status):
     """A run that was asked for, and came to this without a word of its own."""
     job = landing.defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=set(request.asset_selection))
     tags = {**request.tags, "dagster/partition": request.partition_key}
-    return landing.instance.create_run_for_job(job, tags=tags, status=status, asset_selection=frozenset(request.asset_selection))
+    return landing.instance.create_run_for_job(
+        job, tags=tags, status=status, asset_selection=frozenset(request.asset_selection)
+    )
 
 
 def test_a_file_whose_run_was_killed_is_asked_for_again(landing):
@@ -143,8 +145,10 @@ def test_partitions_that_follow_one_another_are_loaded_together_and_alone_where_
 @pytest.mark.filterwarnings("ignore:Non-compliant tag keys")  # Dagster's own, of a multi-partition
 def test_new_customers_become_partitions_and_several_fields_one(make_landing, local_bucket):
     partitions = dg.MultiPartitionsDefinition(
-        {"day": dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-10"),
-         "customer": dg.DynamicPartitionsDefinition(name="customers")}
+        {
+            "day": dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-10"),
+            "customer": dg.DynamicPartitionsDefinition(name="customers"),
+        }
     )
     pattern = PathPattern("{customer}/{day:%Y/%m/%d}/orders.csv")
     landing = make_landing(local_bucket, pattern=pattern, partitions=partitions)
@@ -186,7 +190,9 @@ def test_files_of_a_week_are_loaded_again_together_when_one_more_arrives(make_la
     assert landing.rows("id") == [(1,), (2,)]
 
 
-def test_a_late_file_is_a_finding_of_its_dashboards_with_the_time_it_was_expected(make_landing, local_bucket, verdict_of):
+def test_a_late_file_is_a_finding_of_its_dashboards_with_the_time_it_was_expected(
+    make_landing, local_bucket, verdict_of
+):
     landing = make_landing(local_bucket, expected=ReadyBy(dt.time(6), "Europe/Berlin"))
     contract = DashboardContract("dashboards/orders", owner="team:orders")
     dashboard = trusted_dashboard(

@@ -85,13 +85,20 @@ def test_a_file_with_too_many_of_them_is_refused_and_the_old_partition_stays(mak
         ({}, "orders/2026-01-01.csv", b"id,amount\n1,1.50\n2", "is cut off: it ends within line 3"),
         ({"pattern": GZ}, "2026-01-01.csv.gz", gzip.compress(b"id,amount\n1,1.50\n" * 99)[:-9], "cannot be unpacked"),
         ({"pattern": GZ}, "2026-01-01.csv.gz", b"id,amount\n1,1.50\n", "cannot be unpacked"),
-        ({"pattern": JSON, "format": JsonLines()}, "2026-01-01.jsonl", b'{"id": 1}\n{"id": 2, "am', "ends within line 2"),
+        (
+            {"pattern": JSON, "format": JsonLines()},
+            "2026-01-01.jsonl",
+            b'{"id": 1}\n{"id": 2, "am',
+            "ends within line 2",
+        ),
         ({"pattern": PARQUET, "format": Parquet()}, "2026-01-01.parquet", as_parquet(id=[1])[:-20], "cannot be read"),
         ({"pattern": PARQUET, "format": Parquet()}, "2026-01-01.parquet", as_parquet(id=[1]), "has no column amount"),
         ({"format": Csv(encoding="utf-16")}, "orders/2026-01-01.csv", b"id,amount\n1,1.50\n1", "is not utf-16"),
     ],
 )
-def test_a_file_that_may_not_be_believed_is_an_error_that_names_it(make_landing, local_bucket, options, path, content, named):
+def test_a_file_that_may_not_be_believed_is_an_error_that_names_it(
+    make_landing, local_bucket, options, path, content, named
+):
     landing = make_landing(local_bucket, **options)
     local_bucket.put(path, content)
 

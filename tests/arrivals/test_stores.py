@@ -62,7 +62,9 @@ def test_a_file_waits_for_its_marker_and_a_corrected_one_for_a_newer_marker(make
 
 def test_files_wait_until_all_that_their_manifest_lists_are_there(make_landing, bucket):
     pattern = PathPattern("orders/{day:%Y-%m-%d}/{piece}.csv")
-    landing = make_landing(bucket, pattern=pattern, complete=Manifest(PathPattern("orders/{day:%Y-%m-%d}/manifest.json")))
+    landing = make_landing(
+        bucket, pattern=pattern, complete=Manifest(PathPattern("orders/{day:%Y-%m-%d}/manifest.json"))
+    )
     bucket.put("orders/2026-01-01/a.csv", "id,amount\n1,1.50\n")
     bucket.put("orders/2026-01-01/manifest.json", '{"files": [{"name": "a.csv"}, {"name": "b.csv", "rows": 1}]}')
 
