@@ -1,4 +1,4 @@
-"""Files that arrive: a tick over 100,000 of them with 10 new ones, and loading a connector's stream of a million records.
+"""Files that arrive: a tick over 100,000 of them with 10 new ones, and loading a stream of a million records.
 
 ``python benchmarks/arrivals.py tick [--files N] [--store local|s3]``
 ``python benchmarks/arrivals.py load [--records N] [--repeats 5]``
@@ -6,8 +6,8 @@
 The bare listing is what fsspec's ``find(detail=True)`` takes in the same process and store; of local files also
 ``os.scandir`` with a ``stat`` of each. The memory of a tick is the most that it held beyond what was there before, next
 to that of the listing. The stream is lines as a connector writes them (``{"type": "RECORD", "record": {"data": …}}``),
-read by our loader as five declared columns, and by DuckDB's own ``read_json`` of the same lines, which guesses. Ours also
-copies and hashes the file, and compares every value with its type.
+read by our loader as five declared columns, and by DuckDB's own ``read_json`` of the same lines, which guesses. Ours
+also hashes the file, and compares every value with its type.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def learned(store: Store, source: FileSource, told: Partitioning, instance: dg.D
     The event log says so of those that lie in the same parts as the new ones: no tick looks at others.
     """
     sums, near = new_sums(), {part_of(told.group(PATTERN.read(path_of(n)) or {})) for n in new}
-    for entry in store.list():
+    for entry in store.files():
         fields = PATTERN.read(entry.path) or {}
         part = part_of(told.group(fields))
         add_to(sums, part, entry.path, entry.token)

@@ -6,6 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dashboard_trust.arrivals.arriving_files import arriving_files
+    from dashboard_trust.arrivals.completeness import Manifest, Marker, Settled
+    from dashboard_trust.arrivals.declaration import Csv, FileColumn, FileSource, JsonLines, Parquet
+    from dashboard_trust.arrivals.file_arrivals import file_arrival_sensor
+    from dashboard_trust.arrivals.patterns import PathPattern
+    from dashboard_trust.arrivals.stores import Store
     from dashboard_trust.checks.frames import check_frame
     from dashboard_trust.checks.gx_source import GXSource
     from dashboard_trust.contracts.exposures import read_exposures
@@ -58,6 +64,12 @@ if TYPE_CHECKING:
     from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
 
 _HOMES = {
+    "arrivals.arriving_files": ("arriving_files",),
+    "arrivals.completeness": ("Manifest", "Marker", "Settled"),
+    "arrivals.declaration": ("Csv", "FileColumn", "FileSource", "JsonLines", "Parquet"),
+    "arrivals.file_arrivals": ("file_arrival_sensor",),
+    "arrivals.patterns": ("PathPattern",),
+    "arrivals.stores": ("Store",),
     "contracts.row_rules": (
         "AcceptedValues",
         "Condition",
@@ -109,18 +121,26 @@ __all__ = [
     "AcceptedValues",
     "Columns",
     "Condition",
+    "Csv",
     "DashboardContract",
     "DashboardTrustError",
     "Destination",
+    "FileColumn",
+    "FileSource",
     "Finding",
     "Fits",
     "Freshness",
     "GXSource",
+    "JsonLines",
     "Length",
+    "Manifest",
+    "Marker",
     "Monotonic",
     "NotNull",
     "Outcome",
+    "Parquet",
     "PartitionSchedule",
+    "PathPattern",
     "Pattern",
     "PublishedTable",
     "Publisher",
@@ -133,16 +153,20 @@ __all__ = [
     "RequiredAsset",
     "RowCount",
     "Section",
+    "Settled",
+    "Store",
     "TableRules",
     "TrustedIOManager",
     "Unique",
     "Verdict",
     "VolumeAnomaly",
+    "arriving_files",
     "audited",
     "check_frame",
     "confirm",
     "dbt_checks",
     "dbt_source_checks",
+    "file_arrival_sensor",
     "fingerprinted",
     "inputs_ready",
     "judge",

@@ -103,7 +103,7 @@ def _path(key: dg.AssetKey | Sequence[str] | str) -> Sequence[str]:
 
 
 def _told(source: FileSource, partitioning: Partitioning) -> dict[str, Any]:
-    """Return what the asset's definition says: the columns its partitions are told by, and by when files are expected."""
+    """Return what the definition says: the columns its partitions are told by, and by when files are expected."""
     told: dict[str, Any] = {}
     fields = dict(partitioning.fields)
     if fields:

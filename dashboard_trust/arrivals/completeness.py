@@ -43,7 +43,7 @@ class Manifest:
     """Files are complete once a manifest names them, with their checksums, and they are as large as it says.
 
     It is JSON (``{"files": [{"name", "sha256" or "md5", "size", "rows"}]}``; all but the name may be left out) or what
-    ``sha256sum`` and ``md5sum`` write. A name is of its own folder. Checksums and rows are compared as a file is loaded.
+    ``sha256sum`` and ``md5sum`` write. A name is of its own folder. Checksums and rows are compared in the load.
     """
 
     pattern: PathPattern

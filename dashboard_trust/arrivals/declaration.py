@@ -95,6 +95,9 @@ class Parquet:
 Format = Csv | JsonLines | Parquet
 
 
+MINUTE = Settled(60)
+
+
 @dataclass(frozen=True, slots=True)
 class FileSource:
     """Files that arrive, and become an asset's partitions.
@@ -116,7 +119,7 @@ class FileSource:
     pattern: PathPattern
     columns: Sequence[FileColumn]
     format: Format = Csv()
-    complete: Complete = Settled()
+    complete: Complete = MINUTE
     expected: ReadyBy | None = None
     max_refused: int = 0
     accept_empty: bool = False
@@ -138,8 +141,8 @@ class FileSource:
                 )
         if self.max_refused < 0:
             raise InvalidInputError(f"Files {self.pattern.text!r}: max_refused counts rows, from 0.")
-        other = getattr(self.complete, "pattern", None)
-        for name in other.fields if other is not None else ():
+        other = self.pattern if isinstance(self.complete, Settled) else self.complete.pattern
+        for name in other.fields:
             if name not in self.pattern.fields:
                 raise InvalidInputError(
                     f"{other.text!r}: {{{name}}} is no field of {self.pattern.text!r}: "

@@ -7,10 +7,10 @@ import gzip
 import hashlib
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from dashboard_trust.arrivals.declaration import FileSource, Parquet
 from dashboard_trust.arrivals.stores import Entry, Store
@@ -18,57 +18,75 @@ from dashboard_trust.errors import DashboardTrustError, FileRefusedError
 
 CHUNK = 1 << 20
 UTF8 = ("utf-8", "utf-8-sig")
+SHA256 = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A copy of a file; ``hashes`` are of the bytes that the store had, by name, ``size`` is of what was unpacked."""
+    """A file that can be read on this machine; ``hashes`` are of the bytes that the store has, by name."""
 
     path: Path
     hashes: dict[str, str]
-    size: int
 
 
-def fetch(store: Store, entry: Entry, source: FileSource, folder: Path) -> Fetched:
-    """Copy a file here.
+def fetch(store: Store, entry: Entry, source: FileSource, folder: Path, kinds: Sequence[str] = (SHA256,)) -> Fetched:
+    """Copy a file into a folder, unless it can be read where it is; ``kinds`` are the hashes wanted of it.
+
+    Whoever has read it calls `refuse_changed`: until then another may have been put in its place.
 
     Raises:
         FileRefusedError: It is cut off, or not of its encoding.
-        DashboardTrustError: It changed while it was read.
     """
-    target = folder / "file"
-    with store.open(entry.path) as raw, target.open("wb") as out:
-        hashing = _Hashing(raw)
-        try:
-            for chunk in _decoded(_unpacked(hashing, source), source, entry.path):
-                out.write(chunk)
+    target, place = folder / "file", store.local_path(entry.path)
+    with store.open(entry.path) as raw:
+        hashing = _Hashing(raw, kinds)
+        if place is not None and _is_plain(place, source):
             hashing.drain()
-        except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
-            raise FileRefusedError(f"{entry.path} cannot be unpacked, it is cut off or damaged: {error}") from None
+            return Fetched(place, hashing.digests())
+        with target.open("wb") as out:
+            try:
+                for chunk in _decoded(_unpacked(hashing, source), source, entry.path):
+                    out.write(chunk)
+                hashing.drain()
+            except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
+                raise FileRefusedError(f"{entry.path} cannot be unpacked, it is cut off or damaged: {error}") from None
+    return Fetched(target, hashing.digests())
+
+
+def refuse_changed(store: Store, entry: Entry) -> None:
+    """Raise `DashboardTrustError` where a file is not any more what was listed."""
     now = store.entry(entry.path)
-    if hashing.size != entry.size or now is None or now.token != entry.token:
+    if now is None or now.token != entry.token:
         raise DashboardTrustError(f"{entry.path} changed while it was read; load it again.")
-    return Fetched(target, hashing.digests(), target.stat().st_size)
+
+
+def _is_plain(place: Path, source: FileSource) -> bool:
+    if source.packed:
+        return False
+    if isinstance(source.format, Parquet):
+        return True
+    with place.open("rb") as file:
+        marked = file.read(3) == codecs.BOM_UTF8
+    return codecs.lookup(source.format.encoding).name in UTF8 and not marked
 
 
 def hash_file(store: Store, path: str) -> str:
     """Return the sha256 of a file's content."""
     with store.open(path) as raw:
-        hashing = _Hashing(raw)
+        hashing = _Hashing(raw, [SHA256])
         hashing.drain()
-    return hashing.digests()["sha256"]
+    return hashing.digests()[SHA256]
 
 
 class _Hashing:
-    """A file that counts and hashes what is read of it."""
+    """A file that hashes what is read of it."""
 
-    def __init__(self, raw: BinaryIO) -> None:
-        self._raw, self.size = raw, 0
-        self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in ("sha256", "md5")}
+    def __init__(self, raw: BinaryIO, kinds: Sequence[str]) -> None:
+        self._raw = raw
+        self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in kinds}
 
     def read(self, size: int = -1) -> bytes:
         chunk = self._raw.read(size)
-        self.size += len(chunk)
         for one in self._hashes.values():
             one.update(chunk)
         return chunk
@@ -81,14 +99,13 @@ class _Hashing:
         return {name: one.hexdigest() for name, one in self._hashes.items()}
 
 
-def _unpacked(raw: _Hashing, source: FileSource) -> IO[bytes] | _Hashing:
-    readable: Any = raw
+def _unpacked(raw: Any, source: FileSource) -> Any:
     if source.packed == "gz":
-        return gzip.GzipFile(fileobj=readable)
-    return lzma.LZMAFile(readable) if source.packed == "xz" else raw
+        return gzip.GzipFile(fileobj=raw)
+    return lzma.LZMAFile(raw) if source.packed == "xz" else raw
 
 
-def _decoded(packed: IO[bytes] | _Hashing, source: FileSource, name: str) -> Iterator[bytes]:
+def _decoded(packed: Any, source: FileSource, name: str) -> Iterator[bytes]:
     """Yield the content as UTF-8; what is UTF-8 already is looked at by whoever reads its rows."""
     chunks = iter(lambda: packed.read(CHUNK), b"")
     if isinstance(source.format, Parquet):

@@ -114,10 +114,11 @@ def _observe(key: dg.AssetKey, look: Look) -> Iterator[dg.AssetObservation]:
 
 def _identity(source: FileSource, partitioning: Partitioning) -> str:
     """Return what a memory is of: with another pattern, or other partitions, every name means something else."""
-    partitions = partitioning.partitions
-    dynamic = partitions is None or any(
-        isinstance(one, dg.DynamicPartitionsDefinition) for *_, one in partitioning.dimensions
-    )
-    told = "" if dynamic else partitions.get_serializable_unique_identifier()
-    said = "\n".join([str(source.open_store()), source.pattern.text, str(source.complete), told])
+    # New keys of dynamic partitions change the meaning of no name.
+    told = [
+        one.get_serializable_unique_identifier()
+        for *_, one in partitioning.dimensions
+        if not isinstance(one, dg.DynamicPartitionsDefinition)
+    ]
+    said = "\n".join([str(source.open_store()), source.pattern.text, str(source.complete), *told])
     return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
 from dashboard_trust.arrivals.completeness import Listed, Manifest, ManifestError, parse_manifest
 from dashboard_trust.arrivals.declaration import FileSource
-from dashboard_trust.arrivals.fetching import Fetched, fetch
+from dashboard_trust.arrivals.fetching import SHA256, Fetched, fetch, refuse_changed
 from dashboard_trust.arrivals.partitions import NotYetError, Partitioning, UnexpectedNameError
 from dashboard_trust.arrivals.reading import Refused, Rows, read_rows
 from dashboard_trust.arrivals.stores import Entry, Store
@@ -59,7 +57,7 @@ def find_files(store: Store, partitioning: Partitioning, key: str | None) -> lis
         only = store.entry(start)
         return [(only, known)] if only is not None else []
     found = []
-    for entry in store.list(start):
+    for entry in store.files(start):
         fields = pattern.read(entry.path)
         if fields is not None and _is_of(partitioning, fields, key):
             found.append((entry, fields))
@@ -95,7 +93,7 @@ def load_files(
         tables.append(_with_fields(rows.data, partitioning, fields))
         files[entry.path] = {
             "token": entry.token,
-            "sha256": fetched.hashes["sha256"],
+            "sha256": fetched.hashes[SHA256],
             "size": entry.size,
             "rows": rows.total,
             "refused": len(rows.refused),
@@ -127,13 +125,15 @@ def read_listed(store: Store, source: FileSource, fields: Sequence[Mapping[str, 
 def _read(store: Store, source: FileSource, entry: Entry, listed: Listed | None, folder: Path) -> tuple[Fetched, Rows]:
     if not entry.size:
         raise FileRefusedError(f"{entry.path} is empty: it has no bytes")
-    fetched = fetch(store, entry, source, folder)
+    kinds = {SHA256, listed.kind} if listed is not None and listed.checksum else {SHA256}
+    fetched = fetch(store, entry, source, folder, sorted(kinds))
     if listed is not None and listed.checksum and fetched.hashes[listed.kind] != listed.checksum:
         raise FileRefusedError(
             f"{entry.path} is not what its manifest lists: {listed.kind} {fetched.hashes[listed.kind][:12]}…, "
             f"not {listed.checksum[:12]}…"
         )
     rows = read_rows(fetched.path, entry.path, source)
+    refuse_changed(store, entry)
     if listed is not None and listed.rows is not None and listed.rows != rows.total:
         raise FileRefusedError(f"{entry.path} has {rows.total} rows, and its manifest lists {listed.rows}")
     if not rows.total and not source.accept_empty:

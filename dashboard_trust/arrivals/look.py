@@ -71,7 +71,7 @@ class _Seen:
     beside: dict[str, Entry] = field(default_factory=dict)
 
 
-def look_for_arrivals(
+def look_for_arrivals(  # noqa: PLR0913, PLR0917  # what is looked at, what is known, and when
     source: FileSource,
     partitioning: Partitioning,
     asset: dg.AssetKey,
@@ -110,7 +110,7 @@ def _list(store: Store, source: FileSource, partitioning: Partitioning) -> tuple
     """Return the files, the part of each, and the sums of the parts."""
     entries, parts, sums = [], array("H"), new_sums()
     group_of = _grouping(source, partitioning)
-    for entry in store.list(_common_start(source)):
+    for entry in store.files(_common_start(source)):
         part = part_of(group_of(entry.path))
         add_to(sums, part, entry.path, entry.token)
         entries.append(entry)
@@ -143,7 +143,8 @@ def _choose(changed: Sequence[int], parts: array[int]) -> list[int]:
     sizes = [0] * PARTS
     for part in parts:
         sizes[part] += 1
-    chosen, files = [], 0
+    chosen: list[int] = []
+    files = 0
     for part in changed:
         if chosen and files + sizes[part] > MOST_FILES:
             break

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from os.path import commonpath
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -125,7 +125,7 @@ class Partitioning:
             if first == last:
                 known[field_] = first
             elif self.pattern.formats[field_].startswith("%Y"):  # else what lies between two dates may begin otherwise
-                starts[field_] = os.path.commonprefix([first, last])
+                starts[field_] = commonpath([first, last])
         return known, starts
 
     def _is_exact(self, name: str, field_: str, partitions: dg.TimeWindowPartitionsDefinition) -> bool:

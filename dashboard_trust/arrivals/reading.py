@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +13,8 @@ from sqlglot import exp
 
 from dashboard_trust.arrivals.declaration import TEXT, Csv, FileColumn, FileSource, JsonLines
 from dashboard_trust.arrivals.json_lines import struct_type, without_malformed
-from dashboard_trust.checks.texts import is_read_as
+from dashboard_trust.checks.texts import is_written_as
 from dashboard_trust.errors import FileRefusedError
-from dashboard_trust.warehouses.duckdb import DuckDBSession
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,6 +28,9 @@ SQL_TYPES: Mapping[str, str] = {
     "timestamp": "TIMESTAMPTZ",
     "boolean": "BOOLEAN",
 }
+USUAL: Mapping[str, Sequence[str]] = {"date": ["____-__-__"], "timestamp": ["____-__-__T__:__:__Z"]}
+"""What dates mostly look like; that each place holds a digit, casting tells."""
+
 NO_TEXT = "\x01"  # what no field of a CSV is read as missing for
 WHOLE_FILE = ("UNQUOTED VALUE", "LINE SIZE OVER MAXIMUM")
 MOST_LINE = 64 << 20
@@ -166,13 +168,14 @@ def _fit(
     connection: duckdb.DuckDBPyConnection, relation: str, given: Mapping[str, tuple[str, str]], source: FileSource
 ) -> Rows:
     """Read a relation once; a second time, for what is written there, only where rows do not fit."""
-    fits = [_Fit(connection, column, *given[column.name]) for column in source.columns]
+    fits = [_Fit(column, *given[column.name]) for column in source.columns]
     cleaned = ", ".join(f"{one.cleaned} AS {one.name}" for one in fits)
     values = ", ".join(f"{one.value} AS {one.as_value}, {one.bad} AS {one.as_bad}" for one in fits)
-    looked = f"SELECT * , {values} FROM (SELECT {cleaned} FROM {relation})"
+    looked = f"SELECT * , {values} FROM (SELECT {cleaned} FROM {relation})"  # noqa: S608 - names and texts are quoted
     bad = " OR ".join(one.as_bad for one in fits)
     chosen = ", ".join(f"{one.as_value} AS {one.name}" for one in fits)
-    data = connection.sql(f"SELECT {chosen}, {bad} AS {_quoted(NO_TEXT)} FROM ({looked})").to_arrow_table()
+    typed = f"SELECT {chosen}, {bad} AS {_quoted(NO_TEXT)} FROM ({looked})"  # noqa: S608 - as above
+    data = connection.sql(typed).to_arrow_table()
     import pyarrow.compute as pc
 
     wrong = data.column(NO_TEXT)
@@ -182,16 +185,16 @@ def _fit(
     whys = ", ".join(one.why for one in fits)
     raw = ", ".join(f"{_text(one.column.name)}: {one.name}" for one in fits)
     number = _quoted(f"{NO_TEXT} number")
-    told = f"SELECT {number}, concat_ws('; ', {whys}), to_json({{{raw}}})::VARCHAR FROM "
-    numbered = f"(SELECT *, {values} FROM (SELECT row_number() OVER () AS {number}, {cleaned} FROM {relation}))"
-    found = connection.sql(f"{told}{numbered} WHERE {bad} ORDER BY 1").fetchall()
+    numbered = f"SELECT row_number() OVER () AS {number}, {cleaned} FROM {relation}"  # noqa: S608 - as above
+    told = f"SELECT {number}, concat_ws('; ', {whys}), to_json({{{raw}}})::VARCHAR"
+    found = connection.sql(f"{told} FROM (SELECT *, {values} FROM ({numbered})) WHERE {bad} ORDER BY 1").fetchall()
     return Rows(rows.filter(pc.invert(wrong)), [(f"row {n}", why, text) for n, why, text in found])
 
 
 class _Fit:
     """One column in SQL: what is written, what it is read as, and when that fails."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, column: FileColumn, raw: str, given: str) -> None:
+    def __init__(self, column: FileColumn, raw: str, given: str) -> None:
         self.column, self.name = column, _quoted(column.name)
         self.as_value, self.as_bad = _quoted(f"{NO_TEXT}{column.name}"), _quoted(f"{NO_TEXT}{NO_TEXT}{column.name}")
         kind = SQL_TYPES.get(column.type, column.type.upper())
@@ -203,14 +206,24 @@ class _Fit:
         if kind == given:
             self.value, broken = self.name, "false"
         elif given == "VARCHAR":
-            reads = is_read_as(column.name, column.type, given, DuckDBSession(connection)).sql("duckdb")
-            self.value = f"CASE WHEN {reads} THEN TRY_CAST(trim({self.name}) AS {kind}) END"
+            self.value = f"CASE WHEN {self._reads(kind)} THEN {self._cast(kind)} END"
             broken = f"{self.name} IS NOT NULL AND {self.as_value} IS NULL"
         else:
             self.value = f"TRY_CAST({self.name} AS {kind})"
             broken = f"{self.name} IS DISTINCT FROM TRY_CAST({self.as_value} AS {given})"
         absent = f" OR {self.name} IS NULL" if column.required else ""
         self.bad = f"({broken}{absent})"
+
+    def _cast(self, kind: str) -> str:
+        return f"TRY_CAST(trim({self.name}) AS {kind})"
+
+    def _reads(self, kind: str) -> str:
+        """Return the condition that a text is written as `Fits` reads it; the usual spelling needs no regex."""
+        usual = " OR ".join(f"{self.name} LIKE {_text(shape)}" for shape in USUAL.get(self.column.type, ()))
+        return f"({usual or f'CAST({self._cast(kind)} AS VARCHAR) = {self.name}'} OR {self._regex()})"
+
+    def _regex(self) -> str:
+        return is_written_as(self.column.name, self.column.type, "duckdb").sql("duckdb")
 
 
 def _ends_with_newline(file: Path) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 from fsspec.core import url_to_fs
 
@@ -48,14 +49,11 @@ class Store:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, place: str | os.PathLike[str] | UPath | Store) -> Store:
+    def of(cls, place: Place) -> Store:
         """Return the store that a URL, a path or a `UPath` names."""
         if isinstance(place, Store):
             return place
-        storage = getattr(place, "storage_options", None)
-        if storage is not None and getattr(place, "protocol", ""):
-            return cls(str(place), dict(storage))
-        return cls(os.fspath(place))
+        return cls(str(place), dict(getattr(place, "storage_options", {})))
 
     def open_fs(self) -> tuple[AbstractFileSystem, str]:
         """Return the file system and the folder in it.
@@ -70,7 +68,7 @@ class Store:
             raise InvalidInputError(f"Store {self.url} cannot be opened: {error}") from error
         return fs, str(root).rstrip("/")
 
-    def list(self, start: str = "") -> Iterator[Entry]:
+    def files(self, start: str = "") -> Iterator[Entry]:
         """Yield the files whose path below the folder begins with ``start``, in no order; those `IGNORED` left out.
 
         Raises:
@@ -81,10 +79,10 @@ class Store:
         top = f"{root}/{folder}" if folder else root
         found = _walk(top) if _is_local(fs) else _find(fs, top)
         skip = len(root) + 1
-        for path, *said in found:
+        for path, size, token, modified in found:
             name = path[skip:]
             if name.startswith(start) and not _is_ignored(name):
-                yield Entry(name, *said)
+                yield Entry(name, size, token, modified)
 
     def entry(self, path: str) -> Entry | None:
         """Return one file as the store tells it now; None: there is none."""
@@ -96,7 +94,7 @@ class Store:
             return None
         if said["type"] != "file":
             return None
-        return Entry(path, *(_local(os.stat(said["name"])) if _is_local(fs) else _told(said)))
+        return Entry(path, *(_local(Path(said["name"]).stat()) if _is_local(fs) else _told(said)))
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading, as it is."""
@@ -104,11 +102,16 @@ class Store:
         opened: BinaryIO = fs.open(f"{root}/{path}", "rb")
         return opened
 
+    def local_path(self, path: str) -> Path | None:
+        """Return where a file lies on this machine; None: it lies elsewhere."""
+        fs, root = self.open_fs()
+        return Path(root, path) if _is_local(fs) else None
+
     def __str__(self) -> str:
         return self.url
 
 
-Place = str | os.PathLike[str] | Store
+Place: TypeAlias = "str | os.PathLike[str] | UPath | Store"
 
 
 def _is_local(fs: AbstractFileSystem) -> bool:

@@ -48,7 +48,7 @@ OWNERS = "dashboard_trust/owners"
 """On a check's definition: who acts when it ``failed``, and when it ``errored``; else the asset's owner."""
 
 FILES = "dashboard_trust/files"
-"""On a materialization: the files it was loaded from, by path: the store's token, sha256, size, rows and refused rows."""
+"""On a materialization: the files it was loaded from, by path: token of the store, sha256, size, rows, refused."""
 
 EXPECTED = "dashboard_trust/expected"
 """On an asset's definition: by when what each partition is loaded from is expected, and what that is."""

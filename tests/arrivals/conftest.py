@@ -108,7 +108,7 @@ def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def azure_bucket(azure_server: str) -> Bucket:
-    connection = f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={AZURE_KEY};BlobEndpoint={azure_server};"
+    connection = f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={AZURE_KEY};BlobEndpoint={azure_server};"  # noqa: E501
     name = f"b{uuid.uuid4().hex[:12]}"
     store = Store(f"abfs://{name}/landing", {"connection_string": connection})
     store.open_fs()[0].mkdir(name)
@@ -185,7 +185,7 @@ class Landing:
         )
 
     def work(self) -> list[tuple[str | None, bool | str]]:
-        """Tick once and do what was asked for; return the partitions, and whether their runs succeeded, else why not."""
+        """Tick once and do what was asked for; return the partitions, and whether their runs succeeded, else why not."""  # noqa: E501
         return [(request.partition_key, _told(self.launch(request))) for request in self.tick()]
 
     def rows(self, columns: str = "day, id, amount") -> list[tuple]:

@@ -64,7 +64,7 @@ def test_a_file_whose_runs_are_killed_is_given_up_after_three(landing):
 
 def test_a_refused_file_is_not_asked_for_again_until_it_changes(landing):
     landing.put(D1, "1,much")
-    ((day, said),) = landing.work()
+    ((_day, said),) = landing.work()
     assert "1 of 1 rows do not fit" in said
 
     assert landing.work() == []

@@ -112,15 +112,15 @@ def test_a_file_that_may_not_be_believed_is_an_error_that_names_it(
 @pytest.mark.parametrize(
     ("options", "path", "content"),
     [
-        ({"format": Csv(delimiter=";", encoding="cp1252")}, "orders/2026-01-01.csv", "id;amount;name\n1;1.50;Zoë\n".encode("cp1252")),
+        ({"format": Csv(delimiter=";", encoding="cp1252")}, "orders/2026-01-01.csv", "id;amount;name\n1;1.50;Zoë\n".encode("cp1252")),  # noqa: E501
         ({}, "orders/2026-01-01.csv", b'\xef\xbb\xbfname,id,amount,more\r\n"Zo\xc3\xab",1, 1.5 ,x\r\n'),
         ({"format": Csv(header=False)}, "orders/2026-01-01.csv", "1,1.50,Zoë\n".encode()),
         ({"pattern": GZ}, "2026-01-01.csv.gz", gzip.compress("id,amount,name\n1,1.50,Zoë\n".encode())),
-        ({"pattern": PathPattern("{day:%Y-%m-%d}.xz")}, "2026-01-01.xz", lzma.compress("id,amount,name\n1,1.50,Zoë\n".encode())),
-        ({"pattern": JSON, "format": JsonLines()}, "2026-01-01.jsonl", '{"id": 1, "amount": 1.5, "name": "Zoë", "x": [1]}\n'.encode()),
-        ({"pattern": JSON, "format": JsonLines()}, "2026-01-01.jsonl", '{"id": "1", "amount": "1.50", "name": "Zo\\u00eb"}'.encode()),
-        ({"pattern": PARQUET, "format": Parquet()}, "2026-01-01.parquet", as_parquet(id=[1], amount=[1.5], name=["Zoë"])),
-        ({"pattern": PARQUET, "format": Parquet()}, "2026-01-01.parquet", as_parquet(id=["1"], amount=["1.5"], name=["Zoë"])),
+        ({"pattern": PathPattern("{day:%Y-%m-%d}.xz")}, "2026-01-01.xz", lzma.compress("id,amount,name\n1,1.50,Zoë\n".encode())),  # noqa: E501
+        ({"pattern": JSON, "format": JsonLines()}, "2026-01-01.jsonl", '{"id": 1, "amount": 1.5, "name": "Zoë", "x": [1]}\n'.encode()),  # noqa: E501
+        ({"pattern": JSON, "format": JsonLines()}, "2026-01-01.jsonl", b'{"id": "1", "amount": "1.50", "name": "Zo\\u00eb"}'),  # noqa: E501
+        ({"pattern": PARQUET, "format": Parquet()}, "2026-01-01.parquet", as_parquet(id=[1], amount=[1.5], name=["Zoë"])),  # noqa: E501
+        ({"pattern": PARQUET, "format": Parquet()}, "2026-01-01.parquet", as_parquet(id=["1"], amount=["1.5"], name=["Zoë"])),  # noqa: E501
     ],
 )  # fmt: skip
 def test_each_format_brings_the_same_rows(make_landing, local_bucket, options, path, content):
@@ -139,7 +139,7 @@ def test_every_type_keeps_what_was_written(make_landing, local_bucket):
         FileColumn("s", missing=("n/a",)), FileColumn("i", "integer", source="record.data.i"),
     ]  # fmt: skip
     landing = make_landing(local_bucket, columns=columns, pattern=JSON, format=JsonLines(), max_refused=3)
-    good = '{"n": 1e3, "d": "2024-02-29", "t": "2026-01-01T10:00:00+02:00", "b": true, "s": "n/a", "record": {"data": {"i": 7}}}'
+    good = '{"n": 1e3, "d": "2024-02-29", "t": "2026-01-01T10:00:00+02:00", "b": true, "s": "n/a", "record": {"data": {"i": 7}}}'  # noqa: E501
     bad = ['{"d": "2023-02-29"}', '{"t": "10:00"}', '{"record": {"data": {"i": 1.5}}}']
     local_bucket.put("2026-01-01.jsonl", "\n".join([good, *bad]))
 
