@@ -123,10 +123,11 @@ def learned(store: Store, source: FileSource, told: Partitioning, instance: dg.D
 
     The event log says so of those that lie in the same parts as the new ones: no tick looks at others.
     """
-    sums, near = new_sums(), {part_of(told.group(PATTERN.read(path_of(n)) or {})) for n in new}
+    group = told.grouping()
+    sums, near = new_sums(), {part_of(group(PATTERN.read(path_of(n)) or {})) for n in new}
     for entry in store.files():
         fields = PATTERN.read(entry.path) or {}
-        part = part_of(told.group(fields))
+        part = part_of(group(fields))
         add_to(sums, part, entry.path, entry.token)
         if part in near:
             key = str(dg.MultiPartitionKey({"customer": fields["customer"], "day": fields["day"]}))

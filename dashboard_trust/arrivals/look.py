@@ -120,11 +120,11 @@ def _list(store: Store, source: FileSource, partitioning: Partitioning) -> tuple
 
 def _grouping(source: FileSource, partitioning: Partitioning) -> Callable[[str], str]:
     pattern, other = source.pattern, getattr(source.complete, "pattern", None)
-    told_by = set(partitioning.fields.values())
+    told_by, group = set(partitioning.fields.values()), partitioning.grouping()
 
     def group_of(path: str) -> str:
         fields = pattern.read(path) or (other.read(path) if other is not None else None)
-        return partitioning.group(fields) if fields is not None and told_by <= fields.keys() else f"/{path}"
+        return group(fields) if fields is not None and told_by <= fields.keys() else f"/{path}"
 
     return group_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from os.path import commonpath
 from zoneinfo import ZoneInfo
@@ -72,17 +72,22 @@ class Partitioning:
         elif self.partitions is not None:
             yield "", self.fields[""], self.partitions
 
-    def group(self, written: Mapping[str, str]) -> str:
-        """Return what all files of one partition have in common, and no file of another one: cheaper than its key."""
-        parts = []
-        for name, field_, partitions in self.dimensions:
-            text = written[field_]
-            if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and not self._is_exact(
-                name, field_, partitions
-            ):
-                text = self._known_key(field_, text, partitions)
-            parts.append(text)
-        return NO_KEY.join(parts)
+    def grouping(self) -> Callable[[Mapping[str, str]], str]:
+        """Return what tells all files of one partition from those of others: cheaper than its key."""
+        wide = {
+            field_: partitions
+            for _, field_, partitions in self.dimensions
+            if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and not self._is_exact(field_, partitions)
+        }
+        names = list(self.fields.values())
+
+        def group(written: Mapping[str, str]) -> str:
+            if not wide:
+                return NO_KEY.join([written[name] for name in names])
+            told = {**written, **{name: self._known_key(name, written[name], one) for name, one in wide.items()}}
+            return NO_KEY.join([told[name] for name in names])
+
+        return group
 
     def key(self, written: Mapping[str, str], instance: dg.DagsterInstance | None = None) -> Key:
         """Return the partition of a file.
@@ -128,13 +133,11 @@ class Partitioning:
                 starts[field_] = commonpath([first, last])
         return known, starts
 
-    def _is_exact(self, name: str, field_: str, partitions: dg.TimeWindowPartitionsDefinition) -> bool:
+    def _is_exact(self, field_: str, partitions: dg.TimeWindowPartitionsDefinition) -> bool:
         """Whether a partition has one way only to write this field: a day, of daily partitions."""
-        if (name, "") not in self.known:
-            key = partitions.get_partition_key_for_timestamp(partitions.start.timestamp())
-            first, last = self._bounds(field_, partitions.time_window_for_partition_key(key))
-            self.known[name, ""] = "exact" if first == last else "wider"
-        return self.known[name, ""] == "exact"
+        key = partitions.get_partition_key_for_timestamp(partitions.start.timestamp())
+        first, last = self._bounds(field_, partitions.time_window_for_partition_key(key))
+        return first == last
 
     def _known_key(self, field_: str, written: str, partitions: dg.TimeWindowPartitionsDefinition) -> str:
         """Return the key of a date, or the date itself where it has none; each is asked for once."""

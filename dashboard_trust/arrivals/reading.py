@@ -187,7 +187,7 @@ def _fit(
     number = _quoted(f"{NO_TEXT} number")
     numbered = f"SELECT row_number() OVER () AS {number}, {cleaned} FROM {relation}"  # noqa: S608 - as above
     told = f"SELECT {number}, concat_ws('; ', {whys}), to_json({{{raw}}})::VARCHAR"
-    found = connection.sql(f"{told} FROM (SELECT *, {values} FROM ({numbered})) WHERE {bad} ORDER BY 1").fetchall()
+    found = connection.sql(f"{told} FROM (SELECT *, {values} FROM ({numbered})) WHERE {bad} ORDER BY 1").fetchall()  # noqa: S608 - as above
     return Rows(rows.filter(pc.invert(wrong)), [(f"row {n}", why, text) for n, why, text in found])
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from upath import UPath
 
 
-IGNORED = (".*", "*.tmp", "*.part", "*.filepart", "*~")
-"""Names of files that somebody is still writing, or that are nobody's data."""
+UNFINISHED = (".tmp", ".part", ".filepart", "~")
+"""What names of files end in that somebody is still writing; those that begin with a dot are nobody's data either."""
 
 CHECKSUMS = ("md5Hash", "crc32c", "ETag", "etag")
 """What stores call the mark of a file's content, or of its version."""
@@ -69,7 +68,7 @@ class Store:
         return fs, str(root).rstrip("/")
 
     def files(self, start: str = "") -> Iterator[Entry]:
-        """Yield the files whose path below the folder begins with ``start``, in no order; those `IGNORED` left out.
+        """Yield the files whose path below the folder begins with ``start``, in no order, without `UNFINISHED` ones.
 
         Raises:
             FileNotFoundError: There is no such folder.
@@ -171,5 +170,4 @@ def _seconds(when: object) -> float | None:
 
 
 def _is_ignored(path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return name[:1] == "." or name[-1:] == "~" or any(fnmatch(name, glob) for glob in IGNORED[1:4])
+    return path.startswith(".") or "/." in path or path.endswith(UNFINISHED)

@@ -83,7 +83,12 @@ def test_a_file_with_too_many_of_them_is_refused_and_the_old_partition_stays(mak
         ({}, "orders/2026-01-01.csv", b"id,amount,id\n1,1.50,2\n", "has the column 'id' twice"),
         ({}, "orders/2026-01-01.csv", b'id,amount\n1,1.50\n2,"1.50\n3,1.50\n', "opened in line 3 is not closed"),
         ({}, "orders/2026-01-01.csv", b"id,amount\n1,1.50\n2", "is cut off: it ends within line 3"),
-        ({"pattern": GZ}, "2026-01-01.csv.gz", gzip.compress(b"id,amount\n1,1.50\n" * 99)[:-9], "cannot be unpacked"),
+        (
+            {"pattern": GZ},
+            "2026-01-01.csv.gz",
+            gzip.compress(b"id,amount\n1,1.50\n" * 99, mtime=0)[:-9],
+            "cannot be unpacked",
+        ),
         ({"pattern": GZ}, "2026-01-01.csv.gz", b"id,amount\n1,1.50\n", "cannot be unpacked"),
         (
             {"pattern": JSON, "format": JsonLines()},
@@ -115,7 +120,7 @@ def test_a_file_that_may_not_be_believed_is_an_error_that_names_it(
         ({"format": Csv(delimiter=";", encoding="cp1252")}, "orders/2026-01-01.csv", "id;amount;name\n1;1.50;Zoë\n".encode("cp1252")),  # noqa: E501
         ({}, "orders/2026-01-01.csv", b'\xef\xbb\xbfname,id,amount,more\r\n"Zo\xc3\xab",1, 1.5 ,x\r\n'),
         ({"format": Csv(header=False)}, "orders/2026-01-01.csv", "1,1.50,Zoë\n".encode()),
-        ({"pattern": GZ}, "2026-01-01.csv.gz", gzip.compress("id,amount,name\n1,1.50,Zoë\n".encode())),
+        ({"pattern": GZ}, "2026-01-01.csv.gz", gzip.compress("id,amount,name\n1,1.50,Zoë\n".encode(), mtime=0)),
         ({"pattern": PathPattern("{day:%Y-%m-%d}.xz")}, "2026-01-01.xz", lzma.compress("id,amount,name\n1,1.50,Zoë\n".encode())),  # noqa: E501
         ({"pattern": JSON, "format": JsonLines()}, "2026-01-01.jsonl", '{"id": 1, "amount": 1.5, "name": "Zoë", "x": [1]}\n'.encode()),  # noqa: E501
         ({"pattern": JSON, "format": JsonLines()}, "2026-01-01.jsonl", b'{"id": "1", "amount": "1.50", "name": "Zo\\u00eb"}'),  # noqa: E501
