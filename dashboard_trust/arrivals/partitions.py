@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from os.path import commonpath
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -130,7 +130,8 @@ class Partitioning:
             if first == last:
                 known[field_] = first
             elif self.pattern.formats[field_].startswith("%Y"):  # else what lies between two dates may begin otherwise
-                starts[field_] = commonpath([first, last])
+                same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=True))
+                starts[field_] = "".join(one for one, _ in same)
         return known, starts
 
     def _is_exact(self, field_: str, partitions: dg.TimeWindowPartitionsDefinition) -> bool:
