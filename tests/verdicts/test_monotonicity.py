@@ -249,7 +249,7 @@ SHOWN_IN_IT = "same = dict(verdict.consumed).items() <= receipt.consumed.items()
         (LAWS[0], "wrong = Outcome.WARNED if result.warns else Outcome.FAILED", "wrong = Outcome.WARNED"),
         (LAWS[1], "_finding(requirement, Outcome.ERRORED, attempt", "_finding(requirement, Outcome.WARNED, attempt"),
         (LAWS[2], 'return Outcome.NOT_RUN, "has not run', 'return Outcome.PASSED, "has not run'),
-        (LAWS[3], 'Outcome.MISSING, "was never', 'Outcome.WARNED, "was never'),
+        (LAWS[3], "Outcome.MISSING, describe_missing", "Outcome.WARNED, describe_missing"),
         (LAWS[4], "upstream.storage_id < consumer.planned_id", "upstream.storage_id > consumer.planned_id"),
         (LAWS[0], SHOWN_IN_IT, "same = dict(verdict.consumed) == dict(receipt.consumed)"),
         (LAWS[1], SHOWN_IN_IT, "same = dict(verdict.consumed) == dict(receipt.consumed)"),
@@ -265,7 +265,7 @@ SHOWN_IN_IT = "same = dict(verdict.consumed).items() <= receipt.consumed.items()
         (LAWS[6], "if age >= window:", "if window <= age < 3 * window:"),
         (LAWS[7], "and not receipt.settled", "and receipt.settled"),
         (LAWS[7], SHOWN_IN_IT, "same = dict(verdict.consumed).items() >= receipt.consumed.items()"),
-        (LAWS[8], 'Outcome.MISSING, "was never', 'Outcome.WARNED, "was never'),
+        (LAWS[8], "Outcome.MISSING, describe_missing", "Outcome.WARNED, describe_missing"),
         (LAWS[9], "if evidence.unreadable:", "if evidence.unreadable and not evidence.materializations:"),
         (
             LAWS[10],
