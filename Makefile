@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/dashboard-trust demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest --numprocesses 3 --dist loadfile -m "not long and not faker and not soak and not fakesnow and not snowflake"
+	$(BIN)/pytest --numprocesses 3 --dist loadfile -m "not long and not faker and not soak and not fakesnow and not snowflake and not azurite"
 
 ui: $(VENV)/.installed
 	$(BIN)/dashboard-trust demo --prepare

@@ -4,5 +4,6 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser()], patterns=["README.md", "docs/rules.md", "docs/failures.md"]
+    parsers=[PythonCodeBlockParser()],
+    patterns=["README.md", "docs/arrivals.md", "docs/failures.md", "docs/rules.md"],
 ).pytest()

@@ -6,6 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dashboard_trust.arrivals.arriving_files import arriving_files
+    from dashboard_trust.arrivals.completeness import Manifest, Marker, Settled
+    from dashboard_trust.arrivals.declaration import Csv, FileColumn, FileSource, JsonLines, Parquet
+    from dashboard_trust.arrivals.file_arrivals import file_arrival_sensor
+    from dashboard_trust.arrivals.patterns import PathPattern
+    from dashboard_trust.arrivals.stores import Store
     from dashboard_trust.checks.frames import check_frame
     from dashboard_trust.checks.gx_source import GXSource
     from dashboard_trust.contracts.exposures import read_exposures
@@ -62,6 +68,12 @@ if TYPE_CHECKING:
     from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
 
 _HOMES = {
+    "arrivals.arriving_files": ("arriving_files",),
+    "arrivals.completeness": ("Manifest", "Marker", "Settled"),
+    "arrivals.declaration": ("Csv", "FileColumn", "FileSource", "JsonLines", "Parquet"),
+    "arrivals.file_arrivals": ("file_arrival_sensor",),
+    "arrivals.patterns": ("PathPattern",),
+    "arrivals.stores": ("Store",),
     "contracts.row_rules": (
         "AcceptedValues",
         "Condition",
@@ -118,19 +130,27 @@ __all__ = [
     "Budget",
     "Columns",
     "Condition",
+    "Csv",
     "DashboardContract",
     "DashboardTrustError",
     "Destination",
     "FailureClass",
+    "FileColumn",
+    "FileSource",
     "Finding",
     "Fits",
     "Freshness",
     "GXSource",
+    "JsonLines",
     "Length",
+    "Manifest",
+    "Marker",
     "Monotonic",
     "NotNull",
     "Outcome",
+    "Parquet",
     "PartitionSchedule",
+    "PathPattern",
     "Pattern",
     "PublishedTable",
     "Publisher",
@@ -144,13 +164,16 @@ __all__ = [
     "Retries",
     "RowCount",
     "Section",
+    "Settled",
     "Source",
     "SourceError",
+    "Store",
     "TableRules",
     "TrustedIOManager",
     "Unique",
     "Verdict",
     "VolumeAnomaly",
+    "arriving_files",
     "audited",
     "calling",
     "check_frame",
@@ -158,6 +181,7 @@ __all__ = [
     "confirm",
     "dbt_checks",
     "dbt_source_checks",
+    "file_arrival_sensor",
     "fingerprinted",
     "inputs_ready",
     "judge",

@@ -108,6 +108,10 @@ class EvidenceMovedError(DashboardTrustError):
     failure_class = FailureClass.TRANSIENT
 
 
+class FileRefusedError(DashboardTrustError):
+    """A file that may not be believed: nothing of it was loaded, what was there before stands."""
+
+
 class SyncFailedError(DashboardTrustError):
     """A sync that may not be believed: nothing of it was committed."""
 

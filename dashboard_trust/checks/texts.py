@@ -25,13 +25,19 @@ TEXTS: Mapping[str, str] = {
 
 def is_read_as(name: str, kind: str, column_type: str, session: Session) -> exp.Expr:
     """Return the condition that a column's value is written as one of this type; a number may have spaces around it."""
-    decimal = DECIMAL.fullmatch(kind)
-    regex = _decimal(int(decimal[1]), int(decimal[2])) if decimal else TEXTS[kind]
+    written = is_written_as(name, kind, session.dialect)
     if kind not in ("date", "timestamp"):
-        return matches(trimmed(name), regex, session.dialect)
-    written = matches(exp.cast(column(name), "TEXT"), regex, session.dialect)
+        return written
     # The engine knows how many days a month has.
     return exp.and_(written, exp.func("COALESCE", session.day(name, column_type), exp.convert("")).neq(""))
+
+
+def is_written_as(name: str, kind: str, dialect: str) -> exp.Expr:
+    """Return the condition that a column's value looks like one of this type, whether or not there is such a day."""
+    decimal = DECIMAL.fullmatch(kind)
+    regex = _decimal(int(decimal[1]), int(decimal[2])) if decimal else TEXTS[kind]
+    text = exp.cast(column(name), "TEXT") if kind in ("date", "timestamp") else trimmed(name)
+    return matches(text, regex, dialect)
 
 
 def trimmed(name: str, characters: str = " ") -> exp.Expr:

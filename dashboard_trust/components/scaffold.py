@@ -1,9 +1,9 @@
-"""What `dg scaffold defs` writes for a dashboard: a contract to fill in."""
+"""What `dg scaffold defs` writes: a contract of a dashboard, or a declaration of files, to fill in."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 
@@ -40,18 +40,57 @@ attributes:
 """
 
 
-class TrustedDashboardScaffolder(dg.Scaffolder[Any]):
+FILES = """\
+type: {type}
+
+attributes:
+  # The asset's key, with slashes: its last two parts are the table. Who acts when a file is late or refused.
+  key: raw/{name}
+  owner: team:{name}
+
+  # Where the files arrive, and what their paths look like below it. Fields in braces; dates with a format.
+  store: s3://my-bucket/landing
+  pattern: "{name}/{{day:%Y-%m-%d}}.csv"
+
+  # What each field of the path tells. Values and dynamic partitions are told by fields without a format.
+  partitions:
+    day: {{schedule: daily, start: "2026-01-01"}}
+
+  # What is read: text, integer, decimal(18, 2), number, date, timestamp, boolean.
+  columns:
+    - {{name: id, type: integer, required: true}}
+
+  # Rows that do not fit are kept aside; with more of them than this, the file is refused.
+  max_refused: 0
+
+  # options: {{anon: true}}
+  # format: csv
+  # encoding: utf-8
+  # complete: {{settled_seconds: 60}}
+  # expected: {{time: "06:00", timezone: UTC}}
+  # audit: [unique: id]
+  # frame: pandas
+  # transform: {package}.files:{name}
+
+# The rows are written by the project's resource `warehouse_io`:
+#   TrustedIOManager(DuckDBWarehouse(Path("warehouse.duckdb")))
+"""
+
+
+class _Scaffolder(dg.Scaffolder[Any]):
     """Writes a ``defs.yaml`` that says what each key is for."""
+
+    template: ClassVar[str]
+    in_python: ClassVar[str]
 
     def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
         """Write it; raise `InvalidInputError` where Python was asked for."""
         if request.scaffold_format != "yaml":
-            raise InvalidInputError(
-                "TrustedDashboard is declared in YAML; in Python, use dashboard_trust.trusted_dashboard."
-            )
+            kind = request.type_name.rpartition(".")[2]
+            raise InvalidInputError(f"{kind} is declared in YAML; in Python, use {self.in_python}.")
         file = request.target_path if request.append else request.target_path / "defs.yaml"
         name = file.parent.name
-        text = TEMPLATE.format(
+        text = self.template.format(
             type=request.type_name,
             name=name,
             title=name.replace("_", " ").capitalize(),
@@ -59,6 +98,20 @@ class TrustedDashboardScaffolder(dg.Scaffolder[Any]):
         )
         before = f"{file.read_text('utf-8')}---\n" if request.append else ""
         file.write_text(before + text, "utf-8")
+
+
+class TrustedDashboardScaffolder(_Scaffolder):
+    """Scaffolds a dashboard."""
+
+    template = TEMPLATE
+    in_python = "dashboard_trust.trusted_dashboard"
+
+
+class TrustedFilesScaffolder(_Scaffolder):
+    """Scaffolds files that arrive."""
+
+    template = FILES
+    in_python = "dashboard_trust.arriving_files"
 
 
 def _package_of(file: Path) -> str:

@@ -193,6 +193,7 @@ class Requirement:
     that it never stops growing old. ``blocks`` is False when it serves only sections that may be
     labelled; ``sections`` names them all. ``others`` are checks that are not defined here, and count where
     they have spoken. ``owners`` are those of single checks: who acts when it failed, and when it errored.
+    ``expected`` is by when what it is loaded from (``arrival``) was to have come.
     """
 
     asset: str
@@ -207,6 +208,8 @@ class Requirement:
     period: Period | None = None
     read_now: bool = False
     owners: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    expected: dt.datetime | None = None
+    arrival: str = ""
 
     @property
     def part(self) -> str | None:

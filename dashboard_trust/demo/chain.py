@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.demo import days as demo_days
 from dashboard_trust.demo.crm import KEY as CRM
-from dashboard_trust.demo.crm import read_new_arrivals
+from dashboard_trust.demo.crm import read_arrived
 from dashboard_trust.demo.dashboard import KEY as DASHBOARD
 from dashboard_trust.demo.dashboard import announce, destination
 from dashboard_trust.demo.definitions import SYNCED, build_definitions
@@ -103,7 +103,7 @@ class _Chain:
         return [day for day in every if day > start or day in kept]
 
     def _load_arrivals(self) -> None:
-        new = {arrival.day for arrival in read_new_arrivals(self.home, self.instance, set(self.days))}
+        new = read_arrived(self.instance, demo_days.build_partitions(self.home), self.days)
         # What was loaded by a run that was killed before its checks is loaded, and checked, again.
         arrived = sorted(new | {str(day) for day in self._unsound({CRM.to_user_string()}, Outcome.NOT_RUN)})
         if arrived:

@@ -1,59 +1,46 @@
 """CRM opportunities: a file a day in the landing folder, loaded when it arrives."""
 
-# No postponed annotations here: Dagster reads the one of `context` as an object.
+from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from importlib import resources
-from pathlib import Path
 
 import dagster as dg
-import pandas as pd
 
+from dashboard_trust.arrivals.arriving_files import arriving_files
+from dashboard_trust.arrivals.completeness import Settled
+from dashboard_trust.arrivals.declaration import FileColumn, FileSource
+from dashboard_trust.arrivals.file_arrivals import file_arrival_sensor
+from dashboard_trust.arrivals.look import look_for_arrivals
+from dashboard_trust.arrivals.memory import Memory
+from dashboard_trust.arrivals.partitions import Partitioning
+from dashboard_trust.arrivals.patterns import PathPattern
+from dashboard_trust.contracts.model import ReadyBy
 from dashboard_trust.demo.home import Home
-from dashboard_trust.enforcement.automation import request_run, stretches
-from dashboard_trust.enforcement.slices import PARTITION_EXPR
 from dashboard_trust.enforcement.suite_checks import suite_checks
 
 KEY = dg.AssetKey(["raw", "crm_opportunities"])
-COLUMNS = ("opportunity_id", "account", "stage", "amount", "updated_at")
-SIGNATURE = "demo/file_signature"
-SETTLED_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A day's file, with the hash of its content."""
-
-    day: str
-    signature: str
+SOURCE = FileSource(
+    store=lambda: Home.from_environment().landing,
+    pattern=PathPattern("crm_opportunities/{partition_day:%Y-%m-%d}.csv"),
+    columns=[FileColumn(name) for name in ("opportunity_id", "account", "stage", "amount", "updated_at")],
+    complete=Settled(seconds=1),
+    expected=ReadyBy(dt.time(6)),
+)
 
 
 def build_crm_opportunities(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """Build the asset that returns the rows of the day files as one frame."""
-
-    @dg.asset(
-        key=KEY,
+    """Build the asset that loads the day files."""
+    return arriving_files(
+        KEY,
+        SOURCE,
         partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        io_manager_key="warehouse_io",
-        metadata={PARTITION_EXPR: "partition_day"},
         group_name="raw",
-        kinds={"file", "pandas", "duckdb"},
+        kinds={"file", "duckdb"},
         owners=["sales-ops@example.com"],
         description="The CRM's daily export, as it was delivered.",
     )
-    def crm_opportunities(context: dg.AssetExecutionContext) -> pd.DataFrame:
-        home, frames = Home.from_environment(), []
-        for day in context.partition_keys:
-            frames.append(_read_day(home, day))
-            context.add_asset_metadata({SIGNATURE: _signature(_path(home, day))}, KEY, day)
-        return pd.concat(frames, ignore_index=True)
-
-    return crm_opportunities
 
 
 def build_suite_checks(crm: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
@@ -62,84 +49,23 @@ def build_suite_checks(crm: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
         return suite_checks(crm, suite, lambda: Home.from_environment().warehouse)
 
 
-def read_new_arrivals(home: Home, instance: dg.DagsterInstance, days: set[str]) -> list[Arrival]:
-    """Return the files of these days whose content no materialization was made from, oldest first.
-
-    A file still being written (younger than a second) is left for the next look.
-    """
-    folder = home.landing / "crm_opportunities"
-    settled = time.time() - SETTLED_SECONDS
-    files = [path for path in sorted(folder.glob("*.csv")) if path.stem in days and path.stat().st_mtime <= settled]
-    known = _known_signatures(instance, {path.stem for path in files})
-    arrivals = (Arrival(path.stem, _signature(path)) for path in files)
-    return [arrival for arrival in arrivals if known.get(arrival.day) != arrival.signature]
-
-
-def build_arrival_sensor(crm: dg.AssetsDefinition, partitions: dg.PartitionsDefinition) -> dg.SensorDefinition:
-    """Build the sensor that launches the partition of each file that arrived or was corrected."""
-
-    @dg.sensor(
+def build_arrival_sensor(crm: dg.AssetsDefinition) -> dg.SensorDefinition:
+    """Build the sensor that launches the days whose files arrived or changed, neighbours together."""
+    return file_arrival_sensor(
+        crm,
+        SOURCE,
         name="crm_file_arrival",
-        target=dg.AssetSelection.assets(crm.key),
+        together=31,
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Launches the days of raw/crm_opportunities whose files arrived or changed.",
     )
-    def crm_file_arrival(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        home, days = Home.from_environment(), partitions.get_partition_keys()
-        arrivals = {arrival.day: arrival for arrival in read_new_arrivals(home, context.instance, set(days))}
-        if not arrivals:
-            yield dg.SkipReason(f"No new file in {home.landing.name}/crm_opportunities.")
-        for stretch in stretches(days, arrivals):
-            yield from _requests(context.instance, [arrivals[str(day)] for day in stretch])
-
-    return crm_file_arrival
 
 
-def _requests(instance: dg.DagsterInstance, stretch: Sequence[Arrival]) -> Iterator[dg.RunRequest]:
-    """Ask for adjacent files together; once that has failed, for each alone, so that one bad file spoils no other."""
-    names = [f"{arrival.day}:{arrival.signature}" for arrival in stretch]
-    together = hashlib.sha256(" ".join(names).encode()).hexdigest()[:16] if len(names) > 1 else names[0]
-    tried = instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": together}), limit=1)
-    if tried and tried[0].status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED):
-        yield from (request_run(KEY, [a.day], name) for a, name in zip(stretch, names, strict=True))
-    else:
-        yield request_run(KEY, [arrival.day for arrival in stretch], together)
-
-
-def _read_day(home: Home, day: str) -> pd.DataFrame:
-    path = _path(home, day)
-    name = path.relative_to(home.path)
-    if not path.is_file():
-        raise dg.Failure(f"{name} has not arrived", allow_retries=False)
+def read_arrived(instance: dg.DagsterInstance, partitions: dg.PartitionsDefinition, days: Collection[str]) -> set[str]:
+    """Return those of these days whose files are to be loaded; none where there is no folder yet."""
+    now, told = dt.datetime.now(dt.UTC), Partitioning.tell(SOURCE.pattern, partitions)
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:
-        raise dg.Failure(f"{name} cannot be read: {error}", allow_retries=False) from None
-    missing = [column for column in COLUMNS if column not in frame.columns]
-    if missing:
-        raise dg.Failure(
-            f"{name} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}", allow_retries=False
-        )
-    return frame[list(COLUMNS)].assign(partition_day=dt.date.fromisoformat(day))
-
-
-def _known_signatures(instance: dg.DagsterInstance, days: set[str]) -> dict[str, str]:
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=KEY, asset_partitions=sorted(days)), limit=10 * len(days) or 1
-    ).records
-    known: dict[str, str] = {}
-    for record in records:  # newest first
-        materialization = record.asset_materialization
-        if materialization is not None and materialization.partition not in known:
-            value = materialization.metadata.get(SIGNATURE)
-            known[str(materialization.partition)] = str(value.value) if value else ""
-    return known
-
-
-def _path(home: Home, day: str) -> Path:
-    return home.landing / "crm_opportunities" / f"{day}.csv"
-
-
-def _signature(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        look = look_for_arrivals(SOURCE, told, KEY, instance, Memory(), now)
+    except FileNotFoundError:
+        return set()
+    return {str(arrival.key.text) for arrival in look.due} & {*days}

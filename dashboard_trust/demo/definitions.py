@@ -38,7 +38,7 @@ def build_definitions(home: Home) -> dg.Definitions:
             resources={"warehouse_io": TrustedIOManager(lambda: Home.from_environment().warehouse)},
             schedules=[_nightly_sync()],
             sensors=[
-                crm.build_arrival_sensor(crm_opportunities, partitions),
+                crm.build_arrival_sensor(crm_opportunities),
                 _models_sensor(),
                 readiness_sensor(
                     dashboard,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 
-from dashboard_trust.contracts.model import DashboardContract, Input, Period, Promise, Requirement, Section
+from dashboard_trust.contracts.model import DashboardContract, Input, Period, Promise, ReadyBy, Requirement, Section
 from dashboard_trust.enforcement.partition_mappings import Graph, Mappings
 from dashboard_trust.errors import ContractError, InvalidInputError, nearest
-from dashboard_trust.evidence.names import GATE_CHECK, OWNERS, SLICES, TIME_COLUMN
+from dashboard_trust.evidence.names import EXPECTED, GATE_CHECK, OWNERS, SLICES, TIME_COLUMN
 from dashboard_trust.readers.event_log import read_known_checks
 
 Need = tuple[dg.AssetKey, str | None]
@@ -208,9 +210,20 @@ class _Needs:
                     period=self.times[need].period,
                     read_now=self.times[need].read_now,
                     owners=owners[key],
+                    expected=_expected(node.metadata, self.times[need].period),
+                    arrival=(node.metadata.get(EXPECTED) or {}).get("file", ""),
                 )
             )
         return found
+
+
+def _expected(metadata: Mapping[str, Any], period: Period | None) -> dt.datetime | None:
+    """Return by when what a period is loaded from is to have come, where its asset says so (`EXPECTED`)."""
+    said = metadata.get(EXPECTED)
+    if not said or period is None:
+        return None
+    by = ReadyBy(dt.time.fromisoformat(said["time"]), said["timezone"], said["days_after_end"])
+    return by.deadline(period.end)
 
 
 def _owners(graph: Graph, key: dg.AssetKey) -> dict[str, tuple[str, str]]:

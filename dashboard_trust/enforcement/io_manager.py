@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from sqlglot import exp
@@ -21,8 +21,11 @@ from dashboard_trust.errors import DashboardTrustError, InvalidInputError
 from dashboard_trust.evidence.names import FINGERPRINT
 from dashboard_trust.warehouses.frames import from_arrow, to_arrow
 from dashboard_trust.warehouses.rejected import collect_rejected, keep_rejected
-from dashboard_trust.warehouses.replace import Written, draw_ticket, replace_slice
+from dashboard_trust.warehouses.replace import Slice, Ticket, Written, draw_ticket, replace_slice
 from dashboard_trust.warehouses.session import Warehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NEW_COLUMNS = "dashboard_trust/new_columns"
 """On an asset's definition: ``accept`` adds the columns that data has and its table lacks; else it is refused."""
@@ -111,6 +114,14 @@ class TrustedIOManager(dg.IOManager):
             # An input that is mapped to no partition is no rows, not all of them.
             where = exp.false() if partitions is not None and not keys else what.where
             return from_arrow(session.read(name, where), _kind_of(context.dagster_type.typing_type, self._load_as))
+
+    def keep_aside(
+        self, asset: dg.AssetSpec, partition: str | None, data: pa.Table, reason: str, written_by: str
+    ) -> str:
+        """Keep rows that are not written to an asset's table, as those of a refused write; return where they are."""
+        what = Slice(name_table(asset.key.path, asset.metadata), {partition: exp.true()} if partition else {})
+        ticket, now = Ticket(what, uuid.uuid4().hex, written_by, {}), dt.datetime.now(dt.UTC)
+        return keep_rejected(self._open(), ticket, data, reason, now=now, keep=self._keep_rejected)
 
     def _open(self) -> Warehouse:
         return self._warehouse() if callable(self._warehouse) else self._warehouse

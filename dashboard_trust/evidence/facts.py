@@ -16,6 +16,15 @@ Place = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
+class FileVersion:
+    """A file as it was loaded: what the store called this version of it, its content, and its bytes."""
+
+    token: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Materialization:
     """A version of one partition of one asset.
 
@@ -23,9 +32,9 @@ class Materialization:
     by ISO day (None: it has no slices; empty: it holds no rows). ``consumed`` maps an input's name to the
     version its step recorded; ``pointers`` maps an upstream to the newest storage id its run had seen;
     ``planned_id`` is when its run was planned; ``data_at`` is the newest moment its data speaks of;
-    ``corrected`` says when and why it took the place of one that was
-    shown before; ``fingerprint`` is what its step saw in the table; ``changed`` are days that were there before and
-    changed or went, each with when the last such change was seen.
+    ``corrected`` says when and why it took the place of one that was shown before; ``fingerprint`` is what its step
+    saw in the table; ``changed`` are days that were there before and changed or went, each with when the last such
+    change was seen; ``files`` are what it was loaded from, by path.
     """
 
     asset: str
@@ -43,6 +52,7 @@ class Materialization:
     fingerprint: str = ""
     changed: Mapping[str, dt.datetime] = field(default_factory=dict)
     corrected: str = ""
+    files: Mapping[str, FileVersion] = field(default_factory=dict)
 
     def version_of(self, days: Sequence[str]) -> str:
         """Return the version of these days' slices, or of the whole where no days are asked for.

@@ -62,3 +62,18 @@ CORRECTED = "dashboard_trust/corrected"
 
 FAILURE = "dashboard_trust/failure"
 """On an observation: what failed in its run, of which class it is, and what is done about it (`Failure`)."""
+
+FILES = "dashboard_trust/files"
+"""On a materialization: the files it was loaded from, by path: token of the store, sha256, size, rows, refused."""
+
+EXPECTED = "dashboard_trust/expected"
+"""On an asset's definition: by when what each partition is loaded from is expected, and what that is."""
+
+UNEXPECTED = "dashboard_trust/unexpected_files"
+"""On an observation: files that are of no partition, by path, with why."""
+
+ARRIVAL = "dashboard_trust/arrival"
+"""A tag of a run: the version of the files that it was asked to load."""
+
+FILE_REFUSED = "dashboard_trust/file_refused"
+"""On the failure of a step: what it was to load may not be believed, and is not asked for again until it changes."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from dashboard_trust.evidence.facts import CheckResult, DayResult, Materialization
+from dashboard_trust.evidence.facts import CheckResult, DayResult, FileVersion, Materialization
 from dashboard_trust.evidence.failures import Failure
 from dashboard_trust.evidence.names import (
     CHANGED_DAYS,
@@ -19,6 +19,7 @@ from dashboard_trust.evidence.names import (
     DAYS,
     EXPIRES,
     FAILURE,
+    FILES,
     FINGERPRINT,
     WORD,
 )
@@ -66,6 +67,10 @@ def parse_materialization(row: Row) -> Materialization:
         fingerprint=_text(said, FINGERPRINT),
         changed={day: dt.datetime.fromisoformat(at) for day, at in (metadata.get(CHANGED_DAYS) or {}).items()},
         corrected=_text(said, CORRECTED),
+        files={
+            path: FileVersion(file["token"], file["sha256"], file["size"])
+            for path, file in (metadata.get(FILES) or {}).items()
+        },
     )
 
 

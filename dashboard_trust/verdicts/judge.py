@@ -12,7 +12,7 @@ from dashboard_trust.verdicts.minimums import Count, count_minimums, describe_un
 from dashboard_trust.verdicts.standing_words import find_hold, find_rollback, waive
 from dashboard_trust.verdicts.trace import separate_causes
 from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
-from dashboard_trust.verdicts.wording import describe_absent, describe_behind, hours, listed, moment
+from dashboard_trust.verdicts.wording import describe_absent, describe_behind, describe_missing, hours, listed, moment
 
 
 def judge(promise: Promise, evidence: Evidence) -> Verdict:
@@ -121,7 +121,7 @@ def _examine(requirement: Requirement, promise: Promise, evidence: Evidence) -> 
     if newest is None and tried:
         return  # the attempt says why there is nothing
     if newest is None:
-        yield _finding(requirement, Outcome.MISSING, "was never materialized", None)
+        yield _finding(requirement, Outcome.MISSING, describe_missing(requirement, evidence.as_of), None)
         return
     absent = [day for day in requirement.days if newest.days is not None and day not in newest.days]
     if absent:

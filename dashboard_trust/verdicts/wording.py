@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from dashboard_trust.contracts.model import Input
+from dashboard_trust.contracts.model import Input, Requirement
 from dashboard_trust.evidence.facts import Evidence, Materialization
 
 
@@ -27,6 +27,16 @@ def describe_absent(load: Materialization, days: Sequence[str]) -> str:
         present = [day for day in load.days or () if day]
         more = f" (it reaches {max(present)})" if present else " (it is empty)"
     return f"its newest load holds no rows for {listed(days)}{more}"
+
+
+def describe_missing(requirement: Requirement, as_of: dt.datetime) -> str:
+    """Say that nothing was ever loaded, and by when it was to come, where that is known."""
+    if requirement.expected is None:
+        return "was never materialized"
+    expected, arrival = moment(requirement.expected), requirement.arrival or "its input"
+    if as_of >= requirement.expected:
+        return f"was never materialized: {arrival} is late, it was expected by {expected}"
+    return f"was never materialized; {arrival} is expected by {expected}"
 
 
 def _late(consumer: Materialization, asked: Input, evidence: Evidence) -> str:

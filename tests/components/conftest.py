@@ -67,11 +67,11 @@ class Project:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(textwrap.dedent(text.format(package=package)))
 
-    def declare(self, attributes: str, name: str = "sales") -> Path:
+    def declare(self, attributes: str, name: str = "sales", kind: str = "TrustedDashboard") -> Path:
         """Write a component's ``defs.yaml``."""
         file = self.folder / "src" / self.package / "defs" / name / "defs.yaml"
         file.parent.mkdir(exist_ok=True)
-        head = "type: dashboard_trust.components.TrustedDashboard\nattributes:\n"
+        head = f"type: dashboard_trust.components.{kind}\nattributes:\n"
         file.write_text(head + textwrap.indent(textwrap.dedent(attributes), "  "))
         return file
 

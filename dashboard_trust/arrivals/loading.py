@@ -1,0 +1,204 @@
+"""The files of one partition as one table: found, fetched, read, and what does not fit set apart."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dashboard_trust.arrivals.completeness import Listed, Manifest, ManifestError, parse_manifest
+from dashboard_trust.arrivals.declaration import FileSource
+from dashboard_trust.arrivals.fetching import SHA256, Fetched, fetch, refuse_changed
+from dashboard_trust.arrivals.partitions import NotYetError, Partitioning, UnexpectedNameError
+from dashboard_trust.arrivals.reading import Refused, Rows, read_rows
+from dashboard_trust.arrivals.stores import Entry, Store
+from dashboard_trust.errors import DashboardTrustError, FileRefusedError
+from dashboard_trust.evidence.facts import FileVersion
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NOTHING: Mapping[str, Listed] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The rows of a partition's files, what is said of each file, and the rows that do not fit, by file."""
+
+    data: pa.Table
+    files: Mapping[str, Mapping[str, Any]]
+    refused: Mapping[str, Sequence[Refused]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All rows of the files."""
+        return len(self.data) + sum(len(rows) for rows in self.refused.values())
+
+
+class TooManyRefusedError(FileRefusedError):
+    """More rows of a file than its source allows do not fit; ``refused`` are those, by file."""
+
+    def __init__(self, message: str, refused: Mapping[str, Sequence[Refused]]) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
+def find_files(store: Store, partitioning: Partitioning, key: str | None) -> list[tuple[Entry, dict[str, str]]]:
+    """Return the files of a partition and the fields of their paths, in the order of their paths.
+
+    No more of the store is listed than the partition's paths have in common.
+    """
+    pattern = partitioning.pattern
+    known, starts = partitioning.known_fields(key)
+    start = pattern.start(known, starts)
+    if pattern.is_filled_by(known):
+        only = store.entry(start)
+        return [(only, known)] if only is not None else []
+    found = []
+    for entry in store.files(start):
+        fields = pattern.read(entry.path)
+        if fields is not None and _is_of(partitioning, fields, key):
+            found.append((entry, fields))
+    return sorted(found, key=lambda each: each[0].path)
+
+
+def load_files(
+    store: Store, source: FileSource, partitioning: Partitioning, key: str | None, before: Mapping[str, FileVersion]
+) -> Loaded:
+    """Read the files of a partition; ``before`` are those it was loaded from last.
+
+    Raises:
+        DashboardTrustError: There is none.
+        FileRefusedError: One may not be believed.
+        TooManyRefusedError: Too many rows of one do not fit.
+    """
+    import pyarrow as pa
+
+    found = find_files(store, partitioning, key)
+    if not found:
+        raise DashboardTrustError(f"{_expected_path(partitioning, key)} has not arrived in {store}")
+    gone = before.keys() - {entry.path for entry, _ in found}
+    if gone and not partitioning.pattern.is_filled_by(partitioning.known_fields(key)[0]):
+        raise FileRefusedError(
+            f"{key or 'it'} was loaded from {min(gone)} too, which is no longer in {store}: put it back, or wipe the "
+            "materialization if it is to be loaded without it"
+        )
+    listed = read_listed(store, source, [fields for _, fields in found])
+    tables, files, refused = [], {}, {}
+    for entry, fields in found:
+        with tempfile.TemporaryDirectory(prefix="arrival-") as folder:
+            fetched, rows = _read(store, source, entry, listed.get(entry.path), Path(folder))
+        tables.append(_with_fields(rows.data, partitioning, fields))
+        files[entry.path] = {
+            "token": entry.token,
+            "sha256": fetched.hashes[SHA256],
+            "size": entry.size,
+            "rows": rows.total,
+            "refused": len(rows.refused),
+        }
+        if rows.refused:
+            refused[entry.path] = rows.refused
+    _refuse_too_many(source, files, refused)
+    return Loaded(pa.concat_tables(tables), files, refused)
+
+
+def read_listed(store: Store, source: FileSource, fields: Sequence[Mapping[str, str]]) -> dict[str, Listed]:
+    """Return what the manifests of these files list, by path; nothing where there are none.
+
+    Raises:
+        FileRefusedError: A manifest is not there, or cannot be read.
+    """
+    if not isinstance(source.complete, Manifest):
+        return {}
+    listed: dict[str, Listed] = {}
+    for path in sorted({source.complete.pattern.start(one) for one in fields}):
+        try:
+            with store.open(path) as file:
+                listed |= {one.path: one for one in parse_manifest(path, file.read().decode("utf-8-sig"))}
+        except (FileNotFoundError, ManifestError, UnicodeError) as error:
+            raise FileRefusedError(f"manifest {path}: {error}") from None
+    return listed
+
+
+def _read(store: Store, source: FileSource, entry: Entry, listed: Listed | None, folder: Path) -> tuple[Fetched, Rows]:
+    if not entry.size:
+        raise FileRefusedError(f"{entry.path} is empty: it has no bytes")
+    kinds = {SHA256, listed.kind} if listed is not None and listed.checksum else {SHA256}
+    fetched = fetch(store, entry, source, folder, sorted(kinds))
+    if listed is not None and listed.checksum and fetched.hashes[listed.kind] != listed.checksum:
+        raise FileRefusedError(
+            f"{entry.path} is not what its manifest lists: {listed.kind} {fetched.hashes[listed.kind][:12]}…, "
+            f"not {listed.checksum[:12]}…"
+        )
+    rows = read_rows(fetched.path, entry.path, source)
+    refuse_changed(store, entry)
+    if listed is not None and listed.rows is not None and listed.rows != rows.total:
+        raise FileRefusedError(f"{entry.path} has {rows.total} rows, and its manifest lists {listed.rows}")
+    if not rows.total and not source.accept_empty:
+        raise FileRefusedError(f"{entry.path} is empty: it has no rows")
+    return fetched, rows
+
+
+def _refuse_too_many(
+    source: FileSource, files: Mapping[str, Mapping[str, Any]], refused: Mapping[str, Sequence[Refused]]
+) -> None:
+    for path, rows in refused.items():
+        if len(rows) > source.max_refused:
+            raise TooManyRefusedError(
+                f"{path}: {len(rows)} of {files[path]['rows']} rows do not fit, and at most {source.max_refused} may "
+                f"be kept aside: {reasons(rows)}",
+                refused,
+            )
+
+
+def reasons(rows: Sequence[Refused]) -> str:
+    """Return why rows do not fit, the most frequent reasons first, each with where it was first found."""
+    counted: dict[str, tuple[int, str]] = {}
+    for where, why, _ in rows:
+        number, first = counted.get(why, (0, where))
+        counted[why] = (number + 1, first)
+    most = sorted(counted.items(), key=lambda one: -one[1][0])
+    more = f"; and {len(most) - 3} other reasons" if len(most) > 3 else ""
+    return "; ".join(f"{why} ({number}, first in {first})" for why, (number, first) in most[:3]) + more
+
+
+def as_table(refused: Mapping[str, Sequence[Refused]]) -> pa.Table:
+    """Return rows that do not fit as a table: the file, where in it, why, and what is written there."""
+    import pyarrow as pa
+
+    rows = [(path, *row) for path, found in refused.items() for row in found]
+    columns = zip(*rows, strict=True)
+    return pa.table(dict(zip(("file", "place", "reason", "content"), map(list, columns), strict=True)))
+
+
+def _with_fields(data: pa.Table, partitioning: Partitioning, fields: Mapping[str, str]) -> pa.Table:
+    """Return rows with the fields of their path that tell the partition, as columns."""
+    import pyarrow as pa
+
+    pattern = partitioning.pattern
+    for _, name, _ in partitioning.dimensions:
+        value: Any = fields[name]
+        kind = pa.string()
+        if name in pattern.formats:
+            value = pattern.moment(name, value)
+            kind = pa.date32() if pattern.is_of_days(name) else pa.timestamp("us")
+            value = value.date() if pattern.is_of_days(name) else value
+        data = data.append_column(pa.field(name, kind), pa.repeat(pa.scalar(value, kind), len(data)))
+    return data
+
+
+def _is_of(partitioning: Partitioning, fields: Mapping[str, str], key: str | None) -> bool:
+    if partitioning.partitions is None:
+        return True
+    try:
+        return partitioning.key(fields).text == key
+    except (UnexpectedNameError, NotYetError):
+        return False
+
+
+def _expected_path(partitioning: Partitioning, key: str | None) -> str:
+    known, starts = partitioning.known_fields(key)
+    start = partitioning.pattern.start(known, starts)
+    return start if partitioning.pattern.is_filled_by(known) else f"{start}… ({partitioning.pattern.text})"
