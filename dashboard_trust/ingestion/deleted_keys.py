@@ -1,0 +1,136 @@
+"""Rows that a sync by a cursor cannot see go: the keys of a table against a full list of those there are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import exp
+
+from dashboard_trust.contracts.streams import ConnectionContract, FullList, StreamContract
+from dashboard_trust.errors import WarehouseError
+from dashboard_trust.ingestion.stream_tables import EXTRACTED_AT
+from dashboard_trust.warehouses.session import Session, column, table
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class KeyComparison:
+    """What a comparison found: how many keys the source has no more, and some of them, or why nobody could compare."""
+
+    at: dt.datetime
+    vanished: int = 0
+    sample: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every key is still at the source."""
+        return not self.vanished and not self.problem
+
+    def dump(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "at": self.at.isoformat(),
+            "vanished": self.vanished,
+            "sample": list(self.sample),
+            "problem": self.problem,
+        }
+
+    @classmethod
+    def parse(cls, said: Any) -> KeyComparison | None:
+        """Return what `dump` gave; None for anything else."""
+        try:
+            at = dt.datetime.fromisoformat(said["at"])
+            return cls(at, int(said["vanished"]), tuple(said["sample"]), str(said["problem"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+def is_due(known: KeyComparison | None, full: FullList, now: dt.datetime) -> bool:
+    """Whether keys have to be compared again; what was found wrong is looked at every time."""
+    return known is None or not known.passed or now - known.at >= full.every
+
+
+def compare_keys(
+    session: Session, connection: ConnectionContract, stream: StreamContract, full: FullList, now: dt.datetime
+) -> KeyComparison:
+    """Count the keys of a stream's table that the full list lacks; rows marked as deleted are not asked for.
+
+    A list that is not there, has no rows while the table has some, or is older than it is to be, proves nothing. Where
+    both have ``_airbyte_extracted_at``, rows that came after the list was made are left out.
+    """
+    name = f"connection {connection.name!r}, stream {stream.name!r}"
+    try:
+        problem = _problem(session, connection.table_of(stream), full, now)
+        if problem:
+            return KeyComparison(now, problem=f"{name}: {problem}")
+        absent = _absent(session, connection.table_of(stream), stream, full)
+        keys = [column(part) for part in stream.primary_key or ()]
+        count = int(session.query(exp.select("COUNT(*)").from_(absent.subquery("absent")))[0][0])
+        rows = session.query(exp.select(*keys).from_(absent.subquery("absent")).order_by(*keys).limit(SHOWN))
+    except WarehouseError as error:
+        return KeyComparison(now, problem=f"{name}: its keys could not be compared with {full.table}: {error}")
+    return KeyComparison(now, count, tuple(", ".join(map(str, row)) for row in rows))
+
+
+def describe_comparison(found: KeyComparison, connection: str, stream: str, full: FullList) -> str:
+    """Say in a line what a comparison found."""
+    when = f"compared with {full.table} at {found.at:%Y-%m-%d %H:%M} UTC"
+    if found.problem:
+        return f"unverified: {found.problem}"
+    if not found.vanished:
+        return f"connection {connection!r}, stream {stream!r}: every key is still at the source, {when}"
+    more = "" if found.vanished <= len(found.sample) else ", ..."
+    deleted = f"{found.vanished} rows were deleted at the source ({'; '.join(found.sample)}{more})"
+    return f"connection {connection!r}, stream {stream!r}: {deleted}, {when}"
+
+
+def _problem(session: Session, name: str, full: FullList, now: dt.datetime) -> str:
+    listed = session.columns(full.table)
+    if listed is None:
+        return f"its full list {full.table} is not there"
+    if session.columns(name) is None:
+        return "its table is not in the warehouse"
+    newest = exp.Max(this=column(EXTRACTED_AT)) if EXTRACTED_AT in listed else exp.Null()
+    rows, made = session.query(exp.select(exp.Count(this=exp.Star()), newest).from_(table(full.table)))[0]
+    if not rows and session.query(exp.select("COUNT(*)").from_(table(name)))[0][0]:
+        return f"its full list {full.table} has no rows"
+    if made is not None:
+        made = made if made.tzinfo else made.replace(tzinfo=dt.UTC)
+        if now - made > 2 * full.every:
+            return f"its full list {full.table} is of {made:%Y-%m-%d %H:%M} UTC, and is to be made every {full.every}"
+    return ""
+
+
+def _absent(session: Session, name: str, stream: StreamContract, full: FullList) -> exp.Select:
+    """Return the query of the keys that the table has and the list lacks."""
+    types, listed = session.columns(name) or {}, session.columns(full.table) or {}
+    key = stream.primary_key or ()
+    ours = exp.select(*(column(part) for part in key)).from_(table(name))
+    for condition in _conditions(types, listed, stream, full):
+        ours = ours.where(condition)
+    same = exp.and_(
+        *(
+            exp.EQ(this=exp.column(part, "ours", quoted=True), expression=exp.column(other, "listed", quoted=True))
+            for part, other in zip(key, full.columns or key, strict=True)
+        )
+    )
+    there = exp.select("1").from_(exp.alias_(table(full.table), "listed", table=True)).where(same)
+    every = (exp.alias_(exp.column(part, "ours", quoted=True), part, quoted=True) for part in key)
+    return exp.select(*every).from_(ours.subquery("ours")).where(exp.not_(exp.Exists(this=there)))
+
+
+def _conditions(
+    types: Mapping[str, str], listed: Mapping[str, str], stream: StreamContract, full: FullList
+) -> list[exp.Expr]:
+    found: list[exp.Expr] = []
+    if stream.deletes == "soft" and stream.deleted_at in types:
+        found.append(exp.Is(this=column(stream.deleted_at), expression=exp.Null()))
+    if EXTRACTED_AT in types and EXTRACTED_AT in listed:
+        made = exp.select(exp.Max(this=column(EXTRACTED_AT))).from_(table(full.table)).subquery()
+        found.append(exp.LTE(this=column(EXTRACTED_AT), expression=made))
+    return found
