@@ -1,4 +1,4 @@
-"""What `dg scaffold defs` writes for a dashboard: a contract to fill in."""
+"""What `dg scaffold defs` writes for each component: a declaration to fill in."""
 
 from __future__ import annotations
 
@@ -40,6 +40,40 @@ attributes:
 """
 
 
+AIRBYTE_TEMPLATE = """\
+type: {type}
+
+attributes:
+  # Where Airbyte is. For Airbyte Cloud leave out the two addresses.
+  workspace:
+    workspace_id: "{{{{ env.AIRBYTE_WORKSPACE_ID }}}}"
+    rest_api_base_url: "{{{{ env.AIRBYTE_REST_URL }}}}"
+    configuration_api_base_url: "{{{{ env.AIRBYTE_CONFIGURATION_URL }}}}"
+    # client_id: "{{{{ env.AIRBYTE_CLIENT_ID }}}}"
+    # client_secret: "{{{{ env.AIRBYTE_CLIENT_SECRET }}}}"
+
+  # Where its tables are: duckdb:///path, postgresql://... or snowflake://...
+  warehouse: "{{{{ env.WAREHOUSE }}}}"
+
+  # Each connection, by its id in Airbyte. What is left out is read once by `dg utils refresh-defs-state`.
+  connections:
+    - id: {name}
+      owner: team:{name}
+      # schema_name: raw
+      # streams:
+      #   - name: orders
+      #     sync_mode: incremental
+      #     destination_sync_mode: append_dedup
+      #     cursor: updated_at
+      #     primary_key: [order_id]
+      #     deletes: unseen
+      #     full_list: {{table: raw.order_ids, every_hours: 24}}
+
+  # Whether syncs that others launch are reported.
+  sensor: true
+"""
+
+
 class TrustedDashboardScaffolder(dg.Scaffolder[Any]):
     """Writes a ``defs.yaml`` that says what each key is for."""
 
@@ -59,6 +93,18 @@ class TrustedDashboardScaffolder(dg.Scaffolder[Any]):
         )
         before = f"{file.read_text('utf-8')}---\n" if request.append else ""
         file.write_text(before + text, "utf-8")
+
+
+class TrustedAirbyteScaffolder(dg.Scaffolder[Any]):
+    """Writes a ``defs.yaml`` that says what each key is for."""
+
+    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
+        """Write it; raise `InvalidInputError` where Python was asked for."""
+        if request.scaffold_format != "yaml":
+            raise InvalidInputError("TrustedAirbyte is declared in YAML; in Python, use trusted_airbyte.")
+        file = request.target_path if request.append else request.target_path / "defs.yaml"
+        before = f"{file.read_text('utf-8')}---\n" if request.append else ""
+        file.write_text(before + AIRBYTE_TEMPLATE.format(type=request.type_name, name=file.parent.name), "utf-8")
 
 
 def _package_of(file: Path) -> str:

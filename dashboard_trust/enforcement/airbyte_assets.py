@@ -4,6 +4,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from dashboard_trust.enforcement.airbyte_results import (
 )
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
 from dashboard_trust.enforcement.gated_step import check_spec
-from dashboard_trust.errors import InvalidInputError, SyncFailedError
+from dashboard_trust.errors import AirbyteUnreachableError, InvalidInputError, SyncFailedError
 from dashboard_trust.evidence.names import OWNERS
 from dashboard_trust.ingestion.airbyte_api import AirbyteApi
 from dashboard_trust.ingestion.airbyte_report import SyncReport
@@ -111,7 +112,8 @@ def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen:
     asked = read_asked(context.instance, context.run.run_id, connection.id)
     before = _count_before(settings, chosen) if asked is None else {}
     with open_workspace(settings.workspace) as workspace:
-        report = _sync(context, settings, workspace, asked)
+        with _naming(connection, chosen):
+            report = _sync(context, settings, workspace, asked)
         there = {key: stream for key, stream in chosen.items() if _is_selected(report, stream)}
         described = settings.load(report, [stream.name for stream in there.values()]) if settings.load else {}
         with settings.warehouse().session(f"evidence of {connection.name}") as session:
@@ -140,6 +142,16 @@ def _sync(
         return attach(workspace, connection_id, asked, settings.patience)
     memory = recall(context.instance, context.run.run_id, connection_id)
     return sync(workspace, connection_id, settings.patience, memory)
+
+
+@contextmanager
+def _naming(connection: ConnectionContract, chosen: Streams) -> Iterator[None]:
+    """Let what goes wrong with a whole sync name its connection and the streams that lack it."""
+    try:
+        yield
+    except (SyncFailedError, AirbyteUnreachableError) as error:
+        names = ", ".join(repr(stream.name) for stream in chosen.values())
+        raise type(error)(f"connection {connection.name!r}, stream {names}: not loaded. {error}") from None
 
 
 def _count_before(settings: Settings, chosen: Streams) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -69,7 +70,7 @@ def faulty_airbyte(workspace: Workspace) -> Iterator[FaultyAirbyte]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         faulty = FaultyAirbyte(workspace, listening.getsockname()[1])
         app = _between(build_app(workspace), faulty)
-        config = uvicorn.Config(app, loop="asyncio", http="h11", ws="none", lifespan="off", log_level="error")
+        config = uvicorn.Config(app, loop="asyncio", http="h11", ws="none", lifespan="off", log_level="critical")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -104,8 +105,6 @@ def _between(app, faulty):
         if fault.change is not None and status < 400:
             body = json.dumps(fault.change(json.loads(body))).encode()
         if fault.seconds:
-            import asyncio
-
             await asyncio.sleep(fault.seconds)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
