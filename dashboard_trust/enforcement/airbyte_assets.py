@@ -194,8 +194,8 @@ def _refuse_absent(connection: ConnectionContract, report: SyncReport, absent: S
     """Fail for declared streams that Airbyte does not sync: nothing is said to be materialized of them."""
     if absent:
         raise SyncFailedError(
-            f"Connection {connection.name!r}: job {report.job_id} did not bring stream {', '.join(map(repr, absent))}, "
-            "which is not selected in Airbyte. Select it there, or take it out of the contract."
+            f"connection {connection.name!r}, stream {', '.join(map(repr, absent))}: job {report.job_id} did not bring it, "
+            "since it is not selected in Airbyte. Select it there, or take it out of the contract."
         )
 
 

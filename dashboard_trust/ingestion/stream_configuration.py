@@ -59,8 +59,8 @@ def _columns(declared: StreamContract, found: StreamConfiguration, columns: Mapp
 
 
 def _compare(wanted: Iterable[str], there: Iterable[str], wanted_word: str, there_word: str) -> Iterator[str]:
-    first = {_folded(name): name for name in wanted if not name.startswith(OWN)}
-    second = {_folded(name): name for name in there if not name.startswith(OWN)}
+    first = {_folded(name): name for name in wanted if not name.lower().startswith(OWN)}
+    second = {_folded(name): name for name in there if not name.lower().startswith(OWN)}
     lacking = sorted(first[name] for name in first.keys() - second.keys())
     more = sorted(second[name] for name in second.keys() - first.keys())
     if lacking:

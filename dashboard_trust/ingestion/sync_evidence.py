@@ -197,8 +197,8 @@ def _wrong_rows(facts: StreamFacts, table: TableFacts, declared: StreamContract)
     if mode.endswith("_dedup") and table.doubled:
         yield f"{_rows(table.doubled)} share a primary key with another, though it is deduplicated"
     if declared.changed_records is not None and (table.changed or 0) > declared.changed_records:
-        allowed = f"{declared.changed_records} may be"
-        yield f"{_rows(table.changed or 0)} were changed or nulled on the way (_airbyte_meta.changes), {allowed}"
+        changed = f"{_rows(table.changed or 0)}, and {declared.changed_records} may be"
+        yield f"changed or nulled on the way (_airbyte_meta.changes): {changed}"
 
 
 def _unknown(facts: StreamFacts, declared: StreamContract) -> Iterator[str]:
