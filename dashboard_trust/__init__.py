@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         References,
         Unique,
     )
+    from dashboard_trust.contracts.streams import ConnectionContract, FullList, StreamContract
     from dashboard_trust.contracts.table_rules import (
         Columns,
         Freshness,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
         VolumeAnomaly,
     )
     from dashboard_trust.contracts.yaml import read_contracts
+    from dashboard_trust.enforcement.airbyte_assets import trusted_airbyte
+    from dashboard_trust.enforcement.airbyte_sensor import airbyte_sensor
     from dashboard_trust.enforcement.audited_assets import audited
     from dashboard_trust.enforcement.automation import inputs_ready, readiness_sensor
     from dashboard_trust.enforcement.dbt_checks import dbt_checks
@@ -70,6 +73,7 @@ _HOMES = {
         "References",
         "Unique",
     ),
+    "contracts.streams": ("ConnectionContract", "FullList", "StreamContract"),
     "contracts.table_rules": (
         "Columns",
         "Freshness",
@@ -85,6 +89,8 @@ _HOMES = {
     "contracts.exposures": ("read_exposures",),
     "contracts.model": ("DashboardContract", "PartitionSchedule", "ReadyBy", "RequiredAsset", "Section"),
     "contracts.yaml": ("read_contracts",),
+    "enforcement.airbyte_assets": ("trusted_airbyte",),
+    "enforcement.airbyte_sensor": ("airbyte_sensor",),
     "enforcement.audited_assets": ("audited",),
     "enforcement.automation": ("inputs_ready", "readiness_sensor"),
     "enforcement.dbt_checks": ("dbt_checks",),
@@ -109,12 +115,14 @@ __all__ = [
     "AcceptedValues",
     "Columns",
     "Condition",
+    "ConnectionContract",
     "DashboardContract",
     "DashboardTrustError",
     "Destination",
     "Finding",
     "Fits",
     "Freshness",
+    "FullList",
     "GXSource",
     "Length",
     "Monotonic",
@@ -133,11 +141,13 @@ __all__ = [
     "RequiredAsset",
     "RowCount",
     "Section",
+    "StreamContract",
     "TableRules",
     "TrustedIOManager",
     "Unique",
     "Verdict",
     "VolumeAnomaly",
+    "airbyte_sensor",
     "audited",
     "check_frame",
     "confirm",
@@ -156,6 +166,7 @@ __all__ = [
     "table_checks",
     "trust",
     "trusted",
+    "trusted_airbyte",
     "trusted_dashboard",
 ]
 

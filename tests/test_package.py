@@ -44,6 +44,11 @@ def test_dagster_is_imported_without_the_heavier_ones():
 def test_the_public_names_are_these():
     assert set(dashboard_trust.__all__) == {
         "AcceptedValues",
+        "ConnectionContract",
+        "FullList",
+        "StreamContract",
+        "airbyte_sensor",
+        "trusted_airbyte",
         "Columns",
         "Condition",
         "DashboardContract",

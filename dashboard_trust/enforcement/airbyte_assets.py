@@ -193,9 +193,10 @@ def _is_selected(report: SyncReport, stream: StreamContract) -> bool:
 def _refuse_absent(connection: ConnectionContract, report: SyncReport, absent: Sequence[str]) -> None:
     """Fail for declared streams that Airbyte does not sync: nothing is said to be materialized of them."""
     if absent:
+        names = ", ".join(map(repr, absent))
         raise SyncFailedError(
-            f"connection {connection.name!r}, stream {', '.join(map(repr, absent))}: job {report.job_id} did not bring it, "
-            "since it is not selected in Airbyte. Select it there, or take it out of the contract."
+            f"connection {connection.name!r}, stream {names}: job {report.job_id} did not bring it, since it is not "
+            "selected in Airbyte. Select it there, or take it out of the contract."
         )
 
 
