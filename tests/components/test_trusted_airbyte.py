@@ -128,7 +128,7 @@ def test_a_connection_of_which_nothing_is_known_yet_has_no_assets():
     assert not component("connections: [{id: c1}]").build({}).assets
 
 
-def test_in_a_project_it_is_loaded_and_what_stands_on_it_holds(project, run, is_held):
+def test_in_a_project_it_is_loaded_and_what_stands_on_it_holds(project, run, is_held, instance):
     file = project.declare("", "shop")
     attributes = written(DECLARED).strip().replace("\n", "\n  ")
     file.write_text(f"type: dashboard_trust.components.TrustedAirbyte\nattributes:\n  {attributes}\n")
@@ -136,7 +136,7 @@ def test_in_a_project_it_is_loaded_and_what_stands_on_it_holds(project, run, is_
     defs = project.load()
 
     assert is_held(run(defs, "dashboards/sales"))
-    (requirement, *_) = gates(defs)[dg.AssetKey(["dashboards", "sales"])].binding.promise(None).requirements
+    (requirement, *_) = gates(defs)[dg.AssetKey(["dashboards", "sales"])].binding.promise(None, instance).requirements
     assert set(requirement.checks) == {"sync_evidence", "stream_configuration", "deleted_keys"}
 
 
