@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,9 +11,6 @@ from typing import Any
 from dashboard_trust.errors import SyncFailedError
 from dashboard_trust.ingestion.airbyte_api import AirbyteApi, Job, RefusedError
 from dashboard_trust.ingestion.sync_evidence import StreamConfiguration, StreamCount, StreamReport
-
-Statuses = Mapping[str, tuple[str, str]]
-"""By stream: the last status it had, and why it is incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ def read_report(api: AirbyteApi, connection_id: str, job: Job) -> SyncReport:
     """
     connection = _ask(lambda: api.connection(connection_id)) or {}
     evidence = _ask(lambda: api.attempts(job.id)) or {}
-    statuses = _statuses(_ask(lambda: api.statuses(connection_id, job.id)) or ())
+    statuses = _ask(lambda: api.statuses(connection_id, job.id)) or ()
     name, attempts = (
         str(connection.get("name") or connection_id),
         [_attempt(one) for one in evidence.get("attempts", ())],
@@ -57,12 +55,17 @@ def read_report(api: AirbyteApi, connection_id: str, job: Job) -> SyncReport:
 
 
 def read_configurations(connection: Mapping[str, Any]) -> dict[str, StreamConfiguration]:
-    """Return each stream of a connection as its catalog has it."""
+    """Return each stream of a connection as its catalog has it; of several of one name, by ``namespace.name``."""
     entries = (connection.get("syncCatalog") or {}).get("streams", ())
-    return {entry["stream"]["name"]: _configuration(entry) for entry in entries}
+    names = Counter(entry["stream"]["name"] for entry in entries)
+    found = {}
+    for entry in entries:
+        name, namespace = entry["stream"]["name"], entry["stream"].get("namespace")
+        found[f"{namespace}.{name}" if names[name] > 1 else name] = _configuration(entry)
+    return found
 
 
-def _ask(question: Any) -> Any:
+def _ask(question: Callable[[], Any]) -> Any:
     """Return the answer; None where this Airbyte has none."""
     try:
         return question()
@@ -71,14 +74,20 @@ def _ask(question: Any) -> Any:
 
 
 def _streams(
-    connection: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]], statuses: Statuses
+    connection: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]], statuses: Sequence[Mapping[str, Any]]
 ) -> dict[str, StreamReport]:
     prefix, found = connection.get("prefix") or "", {}
     for name, configuration in read_configurations(connection).items():
-        status, cause = statuses.get(name) or statuses.get(prefix + name) or (None, "")
-        counts = tuple(_count(attempt, (name, prefix + name)) for attempt in attempts)
+        names = (name, prefix + name)
+        counts = tuple(_count(attempt, names) for attempt in attempts)
+        status, cause = _status([entry for entry in statuses if _is_of(entry, names)])
         found[name] = StreamReport(name, configuration, counts, status, cause)
     return found
+
+
+def _is_of(entry: Mapping[str, Any], names: Sequence[str]) -> bool:
+    """Whether what is said is about a stream: it is named with the prefix, or without; of several, with namespace."""
+    return entry["streamName"] in names or f"{entry.get('streamNamespace')}.{entry['streamName']}" in names
 
 
 def _attempt(entry: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -90,30 +99,28 @@ def _count(attempt: Mapping[str, Any], names: Sequence[str]) -> StreamCount | No
     if attempt.get("streamStats") is None:
         return None
     # Airbyte has no statistics of a stream without records.
-    stats = next((one.get("stats") or {} for one in attempt["streamStats"] if one["streamName"] in names), {})
+    stats = next((one.get("stats") or {} for one in attempt["streamStats"] if _is_of(one, names)), {})
     keys = ("recordsEmitted", "recordsCommitted", "bytesCommitted", "recordsRejected")
     return StreamCount(*(int(stats.get(key) or 0) for key in keys))
 
 
-def _statuses(entries: Sequence[Mapping[str, Any]]) -> Statuses:
-    newest: dict[str, Mapping[str, Any]] = {}
-    for entry in entries:
-        known = newest.get(entry["streamName"])
-        if known is None or _moment(entry) >= _moment(known):
-            newest[entry["streamName"]] = entry
-    return {name: (str(one.get("runState")), str(one.get("incompleteRunCause") or "")) for name, one in newest.items()}
+def _status(said: Sequence[Mapping[str, Any]]) -> tuple[str | None, str]:
+    """Return the last status of a stream, and why it is incomplete; None where nothing was said."""
+    last = max(said, key=_moment, default=None)
+    return (None, "") if last is None else (str(last.get("runState")), str(last.get("incompleteRunCause") or ""))
 
 
 def _moment(entry: Mapping[str, Any]) -> tuple[int, int]:
     return int(entry.get("attemptNumber") or 0), int(entry.get("transitionedAt") or 0)
 
 
-def _why(attempts: Sequence[Mapping[str, Any]], statuses: Statuses) -> str:
+def _why(attempts: Sequence[Mapping[str, Any]], statuses: Sequence[Mapping[str, Any]]) -> str:
     failures = (attempts[-1].get("failureSummary") or {}).get("failures", ()) if attempts else ()
     words = [one.get("externalMessage") or one.get("internalMessage") for one in failures]
-    incomplete = [f"{name!r} {status}" for name, (status, _) in sorted(statuses.items()) if status != "COMPLETE"]
     told = [word.rstrip(".") for word in words if word]
-    told += [f"not complete: stream {', '.join(incomplete)}"] if incomplete else []
+    for name in sorted({entry["streamName"] for entry in statuses}):
+        status, _ = _status([entry for entry in statuses if entry["streamName"] == name])
+        told += [f"stream {name!r} is {status}"] if status != "COMPLETE" else []
     return ": " + "; ".join(told) if told else ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from dashboard_trust.contracts.streams import ConnectionContract, FullList, StreamContract
 from dashboard_trust.errors import WarehouseError
-from dashboard_trust.ingestion.stream_tables import EXTRACTED_AT
+from dashboard_trust.ingestion.stream_tables import EXTRACTED_AT, find_columns, find_table
 from dashboard_trust.warehouses.session import Session, column, table
 
 SHOWN = 5
@@ -63,17 +63,18 @@ def compare_keys(
     A list that is not there, has no rows while the table has some, or is older than it is to be, proves nothing. Where
     both have ``_airbyte_extracted_at``, rows that came after the list was made are left out.
     """
-    name = f"connection {connection.name!r}, stream {stream.name!r}"
+    about = f"connection {connection.name!r}, stream {stream.name!r}"
+    name, listed = (find_table(session, one) for one in (connection.table_of(stream), full.table))
     try:
-        problem = _problem(session, connection.table_of(stream), full, now)
-        if problem:
-            return KeyComparison(now, problem=f"{name}: {problem}")
-        absent = _absent(session, connection.table_of(stream), stream, full)
-        keys = [column(part) for part in stream.primary_key or ()]
+        problem = _problem(session, name, listed, full, now)
+        if problem or name is None or listed is None:
+            return KeyComparison(now, problem=f"{about}: {problem}")
+        absent = _absent(session, name, listed, stream, full)
         count = int(session.query(exp.select("COUNT(*)").from_(absent.subquery("absent")))[0][0])
+        keys = [column(part) for part in absent.named_selects]
         rows = session.query(exp.select(*keys).from_(absent.subquery("absent")).order_by(*keys).limit(SHOWN))
     except WarehouseError as error:
-        return KeyComparison(now, problem=f"{name}: its keys could not be compared with {full.table}: {error}")
+        return KeyComparison(now, problem=f"{about}: its keys could not be compared with {full.table}: {error}")
     return KeyComparison(now, count, tuple(", ".join(map(str, row)) for row in rows))
 
 
@@ -89,14 +90,15 @@ def describe_comparison(found: KeyComparison, connection: str, stream: str, full
     return f"connection {connection!r}, stream {stream!r}: {deleted}, {when}"
 
 
-def _problem(session: Session, name: str, full: FullList, now: dt.datetime) -> str:
-    listed = session.columns(full.table)
+def _problem(session: Session, name: str | None, listed: str | None, full: FullList, now: dt.datetime) -> str:
+    """Return why a comparison would prove nothing."""
     if listed is None:
         return f"its full list {full.table} is not there"
-    if session.columns(name) is None:
+    if name is None:
         return "its table is not in the warehouse"
-    newest = exp.Max(this=column(EXTRACTED_AT)) if EXTRACTED_AT in listed else exp.Null()
-    rows, made = session.query(exp.select(exp.Count(this=exp.Star()), newest).from_(table(full.table)))[0]
+    extracted = _extracted_at(session.columns(listed) or {})
+    newest = exp.Max(this=column(extracted)) if extracted else exp.Null()
+    rows, made = session.query(exp.select(exp.Count(this=exp.Star()), newest).from_(table(listed)))[0]
     if not rows and session.query(exp.select("COUNT(*)").from_(table(name)))[0][0]:
         return f"its full list {full.table} has no rows"
     if made is not None:
@@ -106,31 +108,38 @@ def _problem(session: Session, name: str, full: FullList, now: dt.datetime) -> s
     return ""
 
 
-def _absent(session: Session, name: str, stream: StreamContract, full: FullList) -> exp.Select:
+def _absent(session: Session, name: str, listed: str, stream: StreamContract, full: FullList) -> exp.Select:
     """Return the query of the keys that the table has and the list lacks."""
-    types, listed = session.columns(name) or {}, session.columns(full.table) or {}
-    key = stream.primary_key or ()
+    types, known = session.columns(name) or {}, session.columns(listed) or {}
+    key = find_columns(types, stream.primary_key or ())
+    other = find_columns(known, full.columns or stream.primary_key or ())
     ours = exp.select(*(column(part) for part in key)).from_(table(name))
-    for condition in _conditions(types, listed, stream, full):
+    for condition in _conditions(types, known, listed, stream):
         ours = ours.where(condition)
     same = exp.and_(
         *(
-            exp.EQ(this=exp.column(part, "ours", quoted=True), expression=exp.column(other, "listed", quoted=True))
-            for part, other in zip(key, full.columns or key, strict=True)
+            exp.EQ(this=exp.column(one, "ours", quoted=True), expression=exp.column(two, "listed", quoted=True))
+            for one, two in zip(key, other, strict=True)
         )
     )
-    there = exp.select("1").from_(exp.alias_(table(full.table), "listed", table=True)).where(same)
+    there = exp.select("1").from_(exp.alias_(table(listed), "listed", table=True)).where(same)
     every = (exp.alias_(exp.column(part, "ours", quoted=True), part, quoted=True) for part in key)
     return exp.select(*every).from_(ours.subquery("ours")).where(exp.not_(exp.Exists(this=there)))
 
 
 def _conditions(
-    types: Mapping[str, str], listed: Mapping[str, str], stream: StreamContract, full: FullList
-) -> list[exp.Expr]:
-    found: list[exp.Expr] = []
-    if stream.deletes == "soft" and stream.deleted_at in types:
-        found.append(exp.Is(this=column(stream.deleted_at), expression=exp.Null()))
-    if EXTRACTED_AT in types and EXTRACTED_AT in listed:
-        made = exp.select(exp.Max(this=column(EXTRACTED_AT))).from_(table(full.table)).subquery()
-        found.append(exp.LTE(this=column(EXTRACTED_AT), expression=made))
-    return found
+    types: Mapping[str, str], known: Mapping[str, str], listed: str, stream: StreamContract
+) -> Iterator[exp.Expr]:
+    """Yield what a row must be for its key to be asked for: not marked as deleted, and not newer than the list."""
+    (marked,) = find_columns(types, [stream.deleted_at])
+    if stream.deletes == "soft" and marked in types:
+        yield exp.Is(this=column(marked), expression=exp.Null())
+    ours, theirs = _extracted_at(types), _extracted_at(known)
+    if ours and theirs:
+        made = exp.select(exp.Max(this=column(theirs))).from_(table(listed)).subquery()
+        yield exp.LTE(this=column(ours), expression=made)
+
+
+def _extracted_at(types: Mapping[str, str]) -> str | None:
+    (name,) = find_columns(types, [EXTRACTED_AT])
+    return name if name in types else None

@@ -19,7 +19,7 @@ def count_rows(session: Session, connection: ConnectionContract, streams: Iterab
     """Return how many rows the table of each stream has; 0 where there is none."""
     found = {}
     for stream in streams:
-        name = _find_table(session, connection.table_of(stream))
+        name = find_table(session, connection.table_of(stream))
         found[stream.name] = int(session.query(exp.select("COUNT(*)").from_(table(name)))[0][0]) if name else 0
     return found
 
@@ -31,7 +31,7 @@ def look_at_table(
 
     ``key`` are the columns by which it is deduplicated; empty where it is not.
     """
-    name = _find_table(session, connection.table_of(stream))
+    name = find_table(session, connection.table_of(stream))
     if name is None:
         return None
     types = session.columns(name) or {}
@@ -47,7 +47,7 @@ def look_at_table(
         changed=found.get("changed"),
         unread=found.get("unread", 0),
         soft_deleted=found.get("soft_deleted"),
-        doubled=_count_doubled(session, name, [known.get(part.lower(), part) for part in key]) if key else None,
+        doubled=_count_doubled(session, name, find_columns(types, key)) if key else None,
         generation=found.get("generation"),
     )
 
@@ -90,6 +90,12 @@ def _count_doubled(session: Session, name: str, key: Sequence[str]) -> int | Non
     return int(session.query(more)[0][0])
 
 
-def _find_table(session: Session, name: str) -> str | None:
+def find_table(session: Session, name: str) -> str | None:
     """Return the table as the engine has it: Airbyte writes names in upper case where the engine folds them."""
     return next((one for one in (name, name.upper()) if session.columns(one) is not None), None)
+
+
+def find_columns(types: Mapping[str, str], wanted: Iterable[str]) -> list[str]:
+    """Return these columns as the engine has them; one that it lacks, as it was asked for."""
+    known = {name.lower(): name for name in types}
+    return [known.get(name.lower(), name) for name in wanted]

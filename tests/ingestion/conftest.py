@@ -127,7 +127,9 @@ def shop(scripted, warehouse, run, instance, monkeypatch) -> Iterator[Shop]:
     }
     columns = {"properties": {"id": {"type": ["null", "integer"]}, "at": {"type": ["null", "string"]}}}
     connection = scripted(streams, "shop")
-    shown = tuple(dataclasses.replace(stream, json_schema=columns) for stream in connection.streams)
+    shown = tuple(
+        dataclasses.replace(stream, json_schema=columns, primary_key=("id",)) for stream in connection.streams
+    )
     connection = dataclasses.replace(connection, streams=shown)
     with faulty_airbyte(Workspace("w", (connection,))) as airbyte:
         yield Shop(run, instance, warehouse, connection, airbyte)

@@ -9,6 +9,7 @@ import re
 import dagster as dg
 import pytest
 
+from dashboard_trust.contracts.streams import FullList
 from dashboard_trust.verdicts.verdict import Readiness
 
 pytestmark = pytest.mark.long
@@ -275,3 +276,27 @@ def test_a_sync_that_does_not_end_is_cancelled(shop):
 
     assert [job.status for job in shop.jobs()] == ["cancelled"]
     assert "not at its end" in shop.verdict().findings[0].reason
+
+
+def test_rows_deleted_at_the_source_are_found_by_their_keys(shop):
+    shop.declare(primary_key=("id",), full_list=FullList("raw.ids"))
+    shop.after_load = ["CREATE OR REPLACE TABLE raw.ids AS SELECT 1 AS id"]
+    shop.sync()
+
+    (finding,) = shop.verdict().findings
+    assert (finding.check, str(finding.outcome)) == ("deleted_keys", "failed")
+    assert "connection 'shop', stream 'payments': 1 rows were deleted at the source (2)" in finding.reason
+
+    shop.after_load = ["CREATE OR REPLACE TABLE raw.ids AS SELECT id FROM raw.payments"]
+    shop.sync()
+    assert shop.verdict().readiness is Readiness.READY
+
+
+def test_what_is_declared_and_not_so_is_found(shop):
+    shop.declare(sync_mode="incremental", cursor="at")
+    shop.sync()
+
+    (finding,) = shop.verdict().findings
+    assert finding.check == "stream_configuration"
+    assert "connection 'shop', stream 'payments': its sync_mode is declared incremental" in finding.reason
+    assert "its cursor is declared at, and Airbyte has none" in finding.reason

@@ -118,6 +118,14 @@ def test_the_catalog_of_a_connection_is_read_as_airbyte_has_it():
     }
 
 
+def test_streams_of_one_name_are_told_apart_by_their_namespace():
+    def entry(namespace, selected):
+        return {"stream": {"name": "payments", "namespace": namespace}, "config": {"selected": selected}}
+
+    found = read_configurations({"syncCatalog": {"streams": [entry("shop", True), entry("archive", False)]}})
+    assert {name: one.selected for name, one in found.items()} == {"shop.payments": True, "archive.payments": False}
+
+
 def test_a_contract_that_cannot_be_meant_is_refused():
     with pytest.raises(ContractError, match="declares no stream"):
         ConnectionContract("c", "shop", (), schema="raw")
