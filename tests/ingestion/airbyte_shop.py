@@ -32,9 +32,10 @@ class Shop:
     def __init__(self, run, instance, warehouse: DuckDBWarehouse, connection: Connection, airbyte: FaultyAirbyte):
         self._run, self.instance, self.warehouse = run, instance, warehouse
         self.connection, self.airbyte = connection, airbyte
-        self.script = connection.config["streams"]
+        self.script = connection.config.get("streams", {})
         self.after_load: list[str] = []
-        streams = (StreamContract("payments"), StreamContract("orders"))
+        self.names = [stream.name for stream in connection.streams]
+        streams = tuple(StreamContract(name) for name in self.names)
         self.contract = ConnectionContract(connection.id, "shop", streams, schema="raw", owner="team:shop")
         self.patience(sync=30 * SECOND)
 
@@ -58,7 +59,7 @@ class Shop:
             load=self.load,
             **options,
         )
-        dash = trusted_dashboard(DashboardContract("dash", "team:dash"), lambda *_: None, deps=["raw/payments"])
+        dash = trusted_dashboard(DashboardContract("dash", "team:dash"), lambda *_: None, deps=[f"raw/{self.names[0]}"])
         self.defs = trust(dg.Definitions([assets, dash]))
         self.sensor = airbyte_sensor(self.contract, self.airbyte.resource)
 
@@ -82,7 +83,7 @@ class Shop:
     def sync(self, *assets: str, retries: int = 0, **options) -> dg.ExecuteInProcessResult:
         if retries:
             self._define(retry_policy=dg.RetryPolicy(max_retries=retries))
-        return self._run(self.defs, *(assets or ("raw/payments", "raw/orders")), **options)
+        return self._run(self.defs, *(assets or [f"raw/{name}" for name in self.names]), **options)
 
     def tick(self) -> dg.RunRequest | str:
         """Evaluate the sensor once; return the run it asks for, or why it asks for none."""
