@@ -72,8 +72,8 @@ def _decide(
     failed = [run for run in runs if run.status is not dg.DagsterRunStatus.SUCCESS]
     # That a job failed is said once; what is not known of a good one may be known soon.
     if len(failed) >= (MOST_TRIES if job.status == "succeeded" else 1):
-        tried = f"{len(failed)} runs failed to report job {job.id} of connection {connection.name!r}"
-        return dg.SkipReason(f"{tried}; materialize its assets to sync again")
+        told = f"job {job.id} of connection {connection.name!r} is not reported: its {len(failed)} runs failed"
+        return dg.SkipReason(f"{told}; materialize its assets to sync again")
     return dg.RunRequest(f"{connection.id}:{job.id}:{len(runs)}", asset_selection=due, tags={tag: str(job.id)})
 
 

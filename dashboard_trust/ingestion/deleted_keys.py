@@ -85,9 +85,9 @@ def describe_comparison(found: KeyComparison, connection: str, stream: str, full
         return f"unverified: {found.problem}"
     if not found.vanished:
         return f"connection {connection!r}, stream {stream!r}: every key is still at the source, {when}"
-    more = "" if found.vanished <= len(found.sample) else ", ..."
-    deleted = f"{found.vanished} rows were deleted at the source ({'; '.join(found.sample)}{more})"
-    return f"connection {connection!r}, stream {stream!r}: {deleted}, {when}"
+    keys = "; ".join([*found.sample, *(["..."] if found.vanished > len(found.sample) else [])])
+    rows = "1 row was" if found.vanished == 1 else f"{found.vanished} rows were"
+    return f"connection {connection!r}, stream {stream!r}: {rows} deleted at the source ({keys}), {when}"
 
 
 def _problem(session: Session, name: str | None, listed: str | None, full: FullList, now: dt.datetime) -> str:

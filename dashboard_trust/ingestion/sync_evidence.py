@@ -192,8 +192,12 @@ def _wrong_rows(facts: StreamFacts, table: TableFacts, declared: StreamContract)
             yield f"{brought}, and the warehouse has {_rows(there)} of it"
         elif committed and not there and declared.deletes != "hard":
             yield f"{brought}, and the warehouse has none of it"
-    if mode in OVERWRITES and table.rows == 0 and (facts.rows_before or 0) > 0 and not declared.may_be_empty:
-        yield f"job {facts.job_id} brought no rows, and replaced {_rows(facts.rows_before or 0)}"
+    if table.rows == 0 and facts.rows_before and not declared.may_be_empty:
+        # Where nothing was overwritten, somebody emptied it: a reset, a person.
+        emptied = (
+            f"job {facts.job_id} brought no rows, and replaced" if mode in OVERWRITES else "its table is empty, of"
+        )
+        yield f"{emptied} {_rows(facts.rows_before)}"
     if mode.endswith("_dedup") and table.doubled:
         yield f"{_rows(table.doubled)} share a primary key with another, though it is deduplicated"
     if declared.changed_records is not None and (table.changed or 0) > declared.changed_records:
@@ -225,8 +229,8 @@ def _unknown(facts: StreamFacts, declared: StreamContract) -> Iterator[str]:
 
 
 def _records(number: int) -> str:
-    return f"{number} record" if number == 1 else f"{number} records"
+    return "1 record" if number == 1 else f"{number} records"
 
 
 def _rows(number: int) -> str:
-    return f"{number} row" if number == 1 else f"{number} rows"
+    return "1 row" if number == 1 else f"{number} rows"

@@ -34,9 +34,10 @@ class Shop:
         self.connection, self.airbyte = connection, airbyte
         self.script = connection.config.get("streams", {})
         self.after_load: list[str] = []
+        self.wrap = lambda assets: assets
         self.names = [stream.name for stream in connection.streams]
         streams = tuple(StreamContract(name) for name in self.names)
-        self.contract = ConnectionContract(connection.id, "shop", streams, schema="raw", owner="team:shop")
+        self.contract = ConnectionContract(connection.id, connection.name, streams, schema="raw", owner="team:shop")
         self.patience(sync=30 * SECOND)
 
     def patience(self, **what: dt.timedelta) -> None:
@@ -60,7 +61,7 @@ class Shop:
             **options,
         )
         dash = trusted_dashboard(DashboardContract("dash", "team:dash"), lambda *_: None, deps=[f"raw/{self.names[0]}"])
-        self.defs = trust(dg.Definitions([assets, dash]))
+        self.defs = trust(dg.Definitions([self.wrap(assets), dash]))
         self.sensor = airbyte_sensor(self.contract, self.airbyte.resource)
 
     def load(self, report, streams):

@@ -61,7 +61,7 @@ def test_the_real_faker_is_landed_in_full(faker, land, tmp_path):
 
 @pytest.mark.faker
 @pytest.mark.timeout(900)
-def test_the_real_faker_is_believed_by_its_evidence_and_held_where_it_brings_nothing(
+def test_the_real_faker_is_believed_by_its_evidence_and_held_where_it_breaks(
     faker, run, instance, warehouse, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -73,9 +73,9 @@ def test_the_real_faker_is_believed_by_its_evidence_and_held_where_it_brings_not
         assert shop.sync().success
         assert shop.verdict().readiness is Readiness.READY
 
-        config["count"] = 0
+        config["count"] = 0  # which it does not take
         assert not shop.sync().success
 
     (finding,) = shop.verdict().findings
-    assert "connection 'faker', stream 'users': job" in finding.reason
-    assert "brought no rows, and replaced 100 rows" in finding.reason
+    assert "connection 'faker', stream 'users': not loaded" in finding.reason
+    assert "is less than the minimum of 1 (connector exit code 1)" in finding.reason

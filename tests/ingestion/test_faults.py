@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from dashboard_trust.contracts.streams import FullList
+from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.verdicts.verdict import Readiness
 
 pytestmark = pytest.mark.long
@@ -285,7 +286,7 @@ def test_rows_deleted_at_the_source_are_found_by_their_keys(shop):
 
     (finding,) = shop.verdict().findings
     assert (finding.check, str(finding.outcome)) == ("deleted_keys", "failed")
-    assert "connection 'shop', stream 'payments': 1 rows were deleted at the source (2)" in finding.reason
+    assert "connection 'shop', stream 'payments': 1 row was deleted at the source (2)" in finding.reason
 
     shop.after_load = ["CREATE OR REPLACE TABLE raw.ids AS SELECT id FROM raw.payments"]
     shop.sync()
@@ -300,3 +301,21 @@ def test_what_is_declared_and_not_so_is_found(shop):
     assert finding.check == "stream_configuration"
     assert "connection 'shop', stream 'payments': its sync_mode is declared incremental" in finding.reason
     assert "its cursor is declared at, and Airbyte has none" in finding.reason
+
+
+def test_a_table_gets_its_fingerprint_in_the_same_step(shop, instance):
+    def by_day(spec):
+        return spec.merge_attributes(metadata={"dashboard_trust/time_column": "at"})
+
+    shop.wrap = lambda assets: fingerprinted(
+        assets.map_asset_specs(by_day), lambda: shop.warehouse, {"raw/payments": "raw.payments"}
+    )
+    shop.patience()
+    assert shop.sync().success
+
+    event = instance.get_latest_materialization_event(dg.AssetKey(["raw", "payments"]))
+    said = event.asset_materialization.metadata
+    assert said["dashboard_trust/fingerprint"].value.startswith("2:")
+    assert set(said["dashboard_trust/days"].value) == {"2026-01-01", "2026-01-02"}
+    assert said["records_committed"].value == 2
+    assert shop.verdict().readiness is Readiness.READY

@@ -56,6 +56,10 @@ FAILED = {
         changed(counts=counts((0, 0)), table={"rows": 0, "since": 0}),
         "job 7 brought no rows, and replaced 4 rows",
     ),
+    "a table that was emptied": (
+        changed(mode="append", counts=counts((0, 0)), table={"rows": 0, "since": 0}),
+        "its table is empty, of 4 rows",
+    ),
     "a dead attempt": (
         changed(counts=counts((9, 0), (5, 5))),
         "emitted 9 records, and all of them together committed 5",
