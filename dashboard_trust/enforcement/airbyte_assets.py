@@ -111,9 +111,8 @@ def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen:
     connection, earlier = settings.connection, {key: read_earlier(context.instance, key) for key in chosen}
     asked = read_asked(context.instance, context.run.run_id, connection.id)
     before = _count_before(settings, chosen) if asked is None else {}
-    with open_workspace(settings.workspace) as workspace:
-        with _naming(connection, chosen):
-            report = _sync(context, settings, workspace, asked)
+    with _naming(connection, chosen), open_workspace(settings.workspace) as workspace:
+        report = _sync(context, settings, workspace, asked)
         there = {key: stream for key, stream in chosen.items() if _is_selected(report, stream)}
         described = settings.load(report, [stream.name for stream in there.values()]) if settings.load else {}
         with settings.warehouse().session(f"evidence of {connection.name}") as session:
@@ -123,13 +122,12 @@ def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen:
     results: dict[dg.AssetCheckKey, Mapping[str | None, PartitionResult]] = {}
     for key, stream in there.items():
         (table, compared), known = seen[key], _largest(before.get(stream.name), earlier[key].rows)
-        facts = _facts(report, stream, table, known, newest)
-        load = _judge(stream, facts, earlier[key], compared)
+        load = _judge(stream, _facts(report, stream, table, known, newest), earlier[key], compared)
         yield describe_load(key, load, described.get(stream.name, {}))
         results |= {dg.AssetCheckKey(key, check): {None: result} for check, result in results_of(load).items()}
     # Here the loads are stored, so that the results can name them.
-    asked_for = context.selected_asset_check_keys
-    yield from evaluate_partitions(context.instance, {key: found for key, found in results.items() if key in asked_for})
+    wanted = context.selected_asset_check_keys
+    yield from evaluate_partitions(context.instance, {key: found for key, found in results.items() if key in wanted})
     _refuse_absent(connection, report, [stream.name for key, stream in chosen.items() if key not in there])
 
 
