@@ -221,8 +221,8 @@ def _unknown(facts: StreamFacts, declared: StreamContract) -> Iterator[str]:
         yield "its table has no _airbyte_extracted_at, so that the rows of this sync cannot be counted"
     if mode.endswith("_dedup") and table.doubled is None:
         yield "it is deduplicated, and its table lacks the columns of its primary key to see that by"
-    if mode in OVERWRITES and table.rows == 0 and facts.rows_before is None and not declared.may_be_empty:
-        yield "it brought no rows, and nobody knows whether there were any before"
+    if table.rows == 0 and facts.rows_before is None and not declared.may_be_empty:
+        yield "its table has no rows, and nobody knows whether there were any before"
     if declared.changed_records is not None and (table.changed is None or table.unread):
         lacking = "its table has" if table.changed is None else f"{_rows(table.unread)} have"
         yield f"{lacking} no list of changes in _airbyte_meta, so that nobody knows what was changed on the way"

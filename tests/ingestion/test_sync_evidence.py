@@ -167,3 +167,30 @@ def test_nothing_is_believed_of_which_the_warehouse_has_more_or_lost_all(mode, n
         assert there in (total, committed)
     if mode.startswith("overwrite") and not rows:
         assert before == 0
+
+
+TABLES = st.builds(
+    TableFacts, rows=NUMBERS, since=NUMBERS, changed=st.integers(0, 1), unread=st.integers(0, 1),
+    doubled=st.integers(0, 1),
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(KNOWN_MODES), st.tuples(NUMBERS, NUMBERS), TABLES, NUMBERS, st.sampled_from(["COMPLETE", "RUNNING"])
+)
+def test_missing_evidence_is_never_good_news(mode, numbers, table, before, status):
+    full = replace(changed(mode=mode, counts=counts(numbers), status=status, rows_before=before), table=table)
+    lacking = [
+        replace(full, rows_before=None),
+        replace(full, table=None),
+        replace(full, table=replace(table, since=None)),
+        replace(full, table=replace(table, changed=None)),
+        replace(full, table=replace(table, doubled=None)),
+        replace(full, report=replace(full.report, counts=())),
+        replace(full, report=replace(full.report, counts=(None,))),
+        replace(full, report=replace(full.report, status=None)),
+    ]
+
+    if judge_stream(full, DECLARED).holds:
+        assert all(judge_stream(less, DECLARED).holds for less in lacking)
+    assert judge_stream(lacking[-1], DECLARED).holds
