@@ -10,9 +10,12 @@ import time
 import pytest
 
 SYNC = """
+import signal
 import sys
 from dagster_airbyte import AirbyteWorkspace
 from dashboard_trust.ingestion.airbyte_sync import Patience, sync
+# What is started in the background of a shell ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 base = f"http://127.0.0.1:{sys.argv[1]}"
 workspace = AirbyteWorkspace(
     rest_api_base_url=f"{base}/api/public/v1", configuration_api_base_url=f"{base}/api/v1", workspace_id="w",
@@ -28,13 +31,16 @@ def test_an_interrupted_process_cancels_its_sync(shop, slow_start):
     if slow_start:
         shop.airbyte.fault("POST", "public/v1/jobs", seconds=30.0, unheard=True)
     with subprocess.Popen([sys.executable, "-W", "ignore", "-c", SYNC, str(shop.airbyte.port)]) as process:
-        deadline = time.monotonic() + 60
-        while not shop.jobs():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) != 0
+        try:
+            deadline = time.monotonic() + 60
+            while not shop.jobs():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) != 0
+        finally:
+            process.kill()
 
     assert [job.status for job in shop.jobs()] == ["cancelled"]
 
