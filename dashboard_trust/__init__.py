@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Unique,
     )
     from dashboard_trust.contracts.sources import Source
+    from dashboard_trust.contracts.streams import ConnectionContract, FullList, StreamContract
     from dashboard_trust.contracts.table_rules import (
         Columns,
         Freshness,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
         VolumeAnomaly,
     )
     from dashboard_trust.contracts.yaml import read_contracts
+    from dashboard_trust.enforcement.airbyte_assets import trusted_airbyte
+    from dashboard_trust.enforcement.airbyte_sensor import airbyte_sensor
     from dashboard_trust.enforcement.audited_assets import audited
     from dashboard_trust.enforcement.automation import inputs_ready, readiness_sensor
     from dashboard_trust.enforcement.calls import calling
@@ -86,6 +89,7 @@ _HOMES = {
         "References",
         "Unique",
     ),
+    "contracts.streams": ("ConnectionContract", "FullList", "StreamContract"),
     "contracts.table_rules": (
         "Columns",
         "Freshness",
@@ -102,6 +106,8 @@ _HOMES = {
     "contracts.model": ("DashboardContract", "PartitionSchedule", "ReadyBy", "RequiredAsset", "Section"),
     "contracts.sources": ("Source",),
     "contracts.yaml": ("read_contracts",),
+    "enforcement.airbyte_assets": ("trusted_airbyte",),
+    "enforcement.airbyte_sensor": ("airbyte_sensor",),
     "enforcement.audited_assets": ("audited",),
     "enforcement.automation": ("inputs_ready", "readiness_sensor"),
     "enforcement.calls": ("calling",),
@@ -130,6 +136,7 @@ __all__ = [
     "Budget",
     "Columns",
     "Condition",
+    "ConnectionContract",
     "Csv",
     "DashboardContract",
     "DashboardTrustError",
@@ -140,6 +147,7 @@ __all__ = [
     "Finding",
     "Fits",
     "Freshness",
+    "FullList",
     "GXSource",
     "JsonLines",
     "Length",
@@ -168,11 +176,13 @@ __all__ = [
     "Source",
     "SourceError",
     "Store",
+    "StreamContract",
     "TableRules",
     "TrustedIOManager",
     "Unique",
     "Verdict",
     "VolumeAnomaly",
+    "airbyte_sensor",
     "arriving_files",
     "audited",
     "calling",
@@ -196,6 +206,7 @@ __all__ = [
     "table_checks",
     "trust",
     "trusted",
+    "trusted_airbyte",
     "trusted_dashboard",
 ]
 

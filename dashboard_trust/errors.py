@@ -116,6 +116,14 @@ class SyncFailedError(DashboardTrustError):
     """A sync that may not be believed: nothing of it was committed."""
 
 
+class SyncRunningError(SyncFailedError):
+    """Another sync of the connection is running, and takes its place: once it has ended, this may be tried again."""
+
+
+class AirbyteUnreachableError(DashboardTrustError):
+    """Airbyte gave no answer, or one that is not about what was asked (5xx, time-outs): this may be tried again."""
+
+
 class PublicationError(DashboardTrustError):
     """What was to be published is not what was checked, or does not fit: nothing was changed."""
 

@@ -1,4 +1,4 @@
-"""What `dg scaffold defs` writes: a contract of a dashboard, or a declaration of files, to fill in."""
+"""What `dg scaffold defs` writes for each component: a declaration to fill in."""
 
 from __future__ import annotations
 
@@ -37,6 +37,40 @@ attributes:
 # The gate is bound where your project's definitions are built, once for all dashboards:
 #   from dashboard_trust import trust
 #   return trust(dg.load_from_defs_folder(path_within_project=Path(__file__).parent))
+"""
+
+
+AIRBYTE = """\
+type: {type}
+
+attributes:
+  # Where Airbyte is. For Airbyte Cloud leave out the two addresses.
+  workspace:
+    workspace_id: "{{{{ env.AIRBYTE_WORKSPACE_ID }}}}"
+    rest_api_base_url: "{{{{ env.AIRBYTE_REST_URL }}}}"
+    configuration_api_base_url: "{{{{ env.AIRBYTE_CONFIGURATION_URL }}}}"
+    # client_id: "{{{{ env.AIRBYTE_CLIENT_ID }}}}"
+    # client_secret: "{{{{ env.AIRBYTE_CLIENT_SECRET }}}}"
+
+  # Where its tables are: duckdb:///path, postgresql://... or snowflake://...
+  warehouse: "{{{{ env.WAREHOUSE }}}}"
+
+  # Each connection, by its id in Airbyte. What is left out is read once by `dg utils refresh-defs-state`.
+  connections:
+    - id: {name}
+      owner: team:{name}
+      # schema_name: raw
+      # streams:
+      #   - name: orders
+      #     sync_mode: incremental
+      #     destination_sync_mode: append_dedup
+      #     cursor: updated_at
+      #     primary_key: [order_id]
+      #     deletes: unseen
+      #     full_list: {{table: raw.order_ids, every_hours: 24}}
+
+  # Whether syncs that others launch are reported.
+  sensor: true
 """
 
 
@@ -98,6 +132,13 @@ class _Scaffolder(dg.Scaffolder[Any]):
         )
         before = f"{file.read_text('utf-8')}---\n" if request.append else ""
         file.write_text(before + text, "utf-8")
+
+
+class TrustedAirbyteScaffolder(_Scaffolder):
+    """Scaffolds Airbyte's connections."""
+
+    template = AIRBYTE
+    in_python = "dashboard_trust.trusted_airbyte"
 
 
 class TrustedDashboardScaffolder(_Scaffolder):

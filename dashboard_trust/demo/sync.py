@@ -1,22 +1,30 @@
 """The sync step: the systems of record through Airbyte into the raw tables, all streams or none."""
 
-# No postponed annotations here: Dagster reads the one of `context` as an object.
+from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from dashboard_trust.contracts.streams import ConnectionContract, StreamContract
 from dashboard_trust.demo import connector
 from dashboard_trust.demo.home import Home
-from dashboard_trust.evidence.names import DAYS
+from dashboard_trust.enforcement.airbyte_assets import trusted_airbyte
+from dashboard_trust.evidence.names import DAYS, FINGERPRINT
 from dashboard_trust.ingestion.airbyte_load import StreamLoad, load
 from dashboard_trust.ingestion.airbyte_process import running_airbyte
-from dashboard_trust.ingestion.airbyte_sync import StreamReport, sync
+from dashboard_trust.ingestion.airbyte_report import SyncReport
+from dashboard_trust.ingestion.airbyte_sync import Patience
 from dashboard_trust.ingestion.connections import Connection, Stream, Workspace
+
+if TYPE_CHECKING:
+    from dagster_airbyte import AirbyteWorkspace
 
 TIMEOUT = timedelta(minutes=5)
 OWNERS = {
@@ -36,46 +44,54 @@ STREAMS = {
 KEYS = [dg.AssetKey(["raw", name]) for name in sorted(STREAMS)]
 
 
+CONTRACT = ConnectionContract(
+    id="systems-of-record",
+    name="Systems of record",
+    # Our loopback server's destination writes no `_airbyte_meta`; a real one does.
+    streams=tuple(StreamContract(name, changed_records=None, owner=OWNERS[name]) for name in sorted(STREAMS)),
+    schema="raw",
+)
+
+
 def build_sync() -> dg.AssetsDefinition:
-    """Build the step that syncs the connection and loads the selected streams.
-
-    The streams are declared here, so that definitions load with no server running.
-    """
-
-    @dg.multi_asset(
+    """Build the step that syncs the connection through a server of its own, and loads the selected streams."""
+    return trusted_airbyte(
+        CONTRACT,
+        _workspace,
+        lambda: Home.from_environment().warehouse,
+        patience=Patience(sync=TIMEOUT),
+        load=_load,
         name="sync_systems_of_record",
-        specs=[
-            dg.AssetSpec(
-                ["raw", name],
-                group_name="raw",
-                kinds={"airbyte", "duckdb"},
-                owners=[OWNERS[name]],
-                metadata={"dagster/table_name": f"raw.{name}"},
-                description=f"Stream {name!r} of the systems of record, as it was delivered.",
-            )
-            for name in sorted(STREAMS)
-        ],
-        can_subset=True,
+        group_name="raw",
+        kinds={"duckdb"},
     )
-    def sync_systems_of_record(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        home = Home.from_environment()
-        selected = sorted(key.path[-1] for key in context.selected_asset_keys)
-        whole = build_connection(home)
-        with running_airbyte(Workspace("demo", (whole,))) as airbyte:
-            report = sync(airbyte.workspace(), whole.id, TIMEOUT)
-            wanted = dataclasses.replace(whole, streams=tuple(whole.stream(name) for name in selected))
-            loads = load(home.warehouse, wanted, report)
-        for name in selected:
-            yield _result(name, report.streams[name], loads[name], report.attempts)
 
-    return sync_systems_of_record
+
+@contextmanager
+def _workspace() -> Iterator[AirbyteWorkspace]:
+    with running_airbyte(Workspace("demo", (build_connection(Home.from_environment()),))) as airbyte:
+        yield airbyte.workspace()
+
+
+def _load(report: SyncReport, selected: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Load these streams, and return what their tables hold, by day too."""
+    home = Home.from_environment()
+    whole = build_connection(home)
+    wanted = dataclasses.replace(whole, streams=tuple(whole.stream(name) for name in selected))
+    return {name: _describe(name, loaded) for name, loaded in load(home.warehouse, wanted, report).items()}
+
+
+def _describe(name: str, loaded: StreamLoad) -> dict[str, Any]:
+    days = {day: fingerprint.version for day, fingerprint in loaded.days.items()}
+    sliced = STREAMS[name][1] in loaded.columns
+    return {FINGERPRINT: str(loaded.fingerprint), **({DAYS: dg.MetadataValue.json(days)} if sliced else {})}
 
 
 def build_connection(home: Home) -> Connection:
     """Return the demo's one connection: every CSV in ``source/``, read in full."""
     return Connection(
-        id="systems-of-record",
-        name="Systems of record",
+        id=CONTRACT.id,
+        name=CONTRACT.name,
         command=(sys.executable, "-I", "-S", str(Path(connector.__file__))),
         config={"folder": str(home.source.resolve())},
         streams=tuple(Stream(name, _schema(columns), time) for name, (columns, time) in STREAMS.items()),
@@ -85,21 +101,3 @@ def build_connection(home: Home) -> Connection:
 
 def _schema(columns: tuple[str, ...]) -> dict[str, object]:
     return {"type": "object", "properties": {column: {"type": ["null", "string"]} for column in columns}}
-
-
-def _result(name: str, report: StreamReport, loaded: StreamLoad, attempts: int) -> dg.MaterializeResult[None]:
-    time_column = STREAMS[name][1]
-    sliced = time_column is not None and time_column in loaded.columns
-    days = {day: fingerprint.version for day, fingerprint in loaded.days.items()}
-    return dg.MaterializeResult(
-        asset_key=dg.AssetKey(["raw", name]),
-        data_version=dg.DataVersion(loaded.fingerprint.version),
-        metadata={
-            "dagster/row_count": loaded.rows,
-            "records_emitted": report.emitted,
-            "records_committed": report.committed,
-            "attempts": attempts,
-            "dagster/column_schema": dg.TableSchema([dg.TableColumn(c, t) for c, t in loaded.columns.items()]),
-            **({DAYS: dg.MetadataValue.json(days)} if sliced else {}),
-        },
-    )

@@ -19,7 +19,7 @@ from dashboard_trust.warehouses.fingerprints import Fingerprint, column_types, f
 if TYPE_CHECKING:
     import duckdb
 
-    from dashboard_trust.ingestion.airbyte_sync import SyncReport
+    from dashboard_trust.ingestion.airbyte_report import SyncReport
 
 
 @dataclass(frozen=True, slots=True)

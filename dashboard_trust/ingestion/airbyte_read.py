@@ -26,6 +26,7 @@ class StreamRead:
     status: str | None
     errors: tuple[str, ...]
     columns: Mapping[str, str]
+    bytes: int = 0
 
     @property
     def complete(self) -> bool:
@@ -76,6 +77,7 @@ class _Reception:
     columns: dict[str, str]
     open_ended: bool
     emitted: int = 0
+    bytes: int = 0
     status: str | None = None
     errors: list[str] = field(default_factory=list)
 
@@ -87,7 +89,7 @@ class _Reception:
             kept = dict(data)
         else:
             kept = {name: data[name] for name in self.columns if name in data}
-        self.file.write(json.dumps(kept) + "\n")
+        self.bytes += self.file.write(json.dumps(kept) + "\n")
         self.emitted += 1
 
 
@@ -118,7 +120,7 @@ def read_connector(connector: Connector, streams: Sequence[Stream], folder: Path
             lambda message: _hear(message, receptions, errors),
         )
     reads = [
-        StreamRead(name, heard.emitted, heard.status, tuple(heard.errors), heard.columns)
+        StreamRead(name, heard.emitted, heard.status, tuple(heard.errors), heard.columns, heard.bytes)
         for name, heard in receptions.items()
     ]
     return ConnectorRead(tuple(reads), tuple(errors), ending)

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from dashboard_trust.ingestion.airbyte_jobs import AlreadyRunningError, Job, JobBoard
 from dashboard_trust.ingestion.airbyte_read import StreamRead
-from dashboard_trust.ingestion.connections import Connection, Workspace
+from dashboard_trust.ingestion.connections import Connection, Stream, Workspace
 
 REST = "/api/public/v1"
 CONFIGURATION = "/api/v1"
@@ -46,6 +46,7 @@ def build_app(workspace: Workspace) -> Starlette:
         ("DELETE", f"{REST}/jobs/{{id:int}}", api.cancel),
         ("POST", f"{CONFIGURATION}/connections/get", api.connection_details),
         ("POST", f"{CONFIGURATION}/jobs/get", api.job_evidence),
+        ("POST", f"{CONFIGURATION}/stream_statuses/list", api.stream_statuses),
     ]
     return Starlette(routes=[Route(path, _as_json(answer), methods=[method]) for method, path, answer in routes])
 
@@ -118,6 +119,13 @@ class _Api:
     async def job_evidence(self, request: Request) -> Mapping[str, Any]:
         return _show_evidence(self._find_job((await request.json()).get("id")))
 
+    async def stream_statuses(self, request: Request) -> Mapping[str, Any]:
+        asked = await request.json()
+        self._check_workspace(asked.get("workspaceId"))
+        entries = _show_statuses(self._find_job(asked.get("jobId")))
+        start = (asked.get("pagination") or {}).get("rowOffset", 0)
+        return {"streamStatuses": entries[start:]}
+
     def _check_workspace(self, workspace_id: str) -> None:
         if workspace_id != self._workspace.id:
             raise HTTPException(404, f"no workspace {workspace_id!r}")
@@ -141,10 +149,7 @@ def _destination_id(connection: Connection) -> str:
 
 def _show_connection(connection: Connection) -> Mapping[str, Any]:
     streams = [
-        {
-            "stream": {"name": stream.name, "jsonSchema": stream.json_schema},
-            "config": {"selected": True, "syncMode": "full_refresh", "destinationSyncMode": "overwrite"},
-        }
+        {"stream": {"name": stream.name, "jsonSchema": stream.json_schema}, "config": _show_stream(stream)}
         for stream in connection.streams
     ]
     return {
@@ -153,6 +158,19 @@ def _show_connection(connection: Connection) -> Mapping[str, Any]:
         "prefix": connection.prefix,
         "destinationId": _destination_id(connection),
         "syncCatalog": {"streams": streams},
+    }
+
+
+def _show_stream(stream: Stream) -> Mapping[str, Any]:
+    chosen = stream.columns or ()
+    return {
+        "selected": True,
+        "syncMode": "full_refresh",
+        "destinationSyncMode": "overwrite",
+        "cursorField": [stream.cursor] if stream.cursor else [],
+        "primaryKey": [[part] for part in stream.primary_key],
+        "fieldSelectionEnabled": stream.columns is not None,
+        "selectedFields": [{"fieldPath": [name]} for name in chosen],
     }
 
 
@@ -181,9 +199,23 @@ def _show_evidence(job: Job) -> Mapping[str, Any]:
     return {"job": about, "attempts": [{"attempt": attempt}]}
 
 
+def _show_statuses(job: Job) -> list[Mapping[str, Any]]:
+    about = {"connectionId": job.connection.id, "jobId": job.id, "attemptNumber": 0, "jobType": "SYNC"}
+    return [
+        {**about, "streamName": stream.name, "runState": "COMPLETE" if stream.complete else "INCOMPLETE"}
+        | ({} if stream.complete else {"incompleteRunCause": "FAILED"})
+        for stream in job.streams
+    ]
+
+
 def _stats(job: Job, stream: StreamRead) -> Mapping[str, int]:
-    committed = stream.emitted if job.status == "succeeded" else 0
-    return {"recordsEmitted": stream.emitted, "recordsCommitted": committed}
+    good = job.status == "succeeded"
+    return {
+        "recordsEmitted": stream.emitted,
+        "recordsCommitted": stream.emitted if good else 0,
+        "bytesEmitted": stream.bytes,
+        "bytesCommitted": stream.bytes if good else 0,
+    }
 
 
 def _write_port(port: int, path: Path | None) -> None:

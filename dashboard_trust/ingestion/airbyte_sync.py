@@ -1,129 +1,219 @@
-"""A sync through Airbyte's API that ends in time, and in evidence or in a reason."""
+"""A sync through Airbyte's API that ends in time, and in evidence or in a reason; it is never started twice."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-import dagster as dg
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
-
-from dashboard_trust.errors import InvalidInputError, SyncFailedError
+from dashboard_trust.errors import (
+    AirbyteUnreachableError,
+    DashboardTrustError,
+    InvalidInputError,
+    SyncFailedError,
+    SyncRunningError,
+)
+from dashboard_trust.ingestion.airbyte_api import ENDED, RUNNING, AirbyteApi, Job, RefusedError
+from dashboard_trust.ingestion.airbyte_report import SyncReport, read_report
 
 if TYPE_CHECKING:
-    from dagster_airbyte import AirbyteWorkspace
-    from dagster_airbyte.resources import AirbyteClient
+    from dagster_airbyte.resources import BaseAirbyteWorkspace
+
+NOT_THERE, CONFLICT = 404, 409
+LOST_AFTER = 3
+"""A job that Airbyte has not known at so many polls in a row is lost."""
+NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
-class StreamReport:
-    """How many records of a stream the source emitted, and how many the destination committed."""
+class Patience:
+    """How long is waited for what.
 
+    ``sync``: for its end; then it is cancelled. ``incomplete``: for Airbyte to begin another attempt. ``start``: for a
+    sync to be listed whose start was not answered.
+    """
+
+    sync: timedelta = timedelta(hours=6)
+    incomplete: timedelta = timedelta(minutes=1)
+    start: timedelta = timedelta(seconds=30)
+
+    def __post_init__(self) -> None:
+        """Refuse what no sync can end in."""
+        if self.sync <= NO_TIME:
+            raise InvalidInputError(f"A sync cannot end within {self.sync}. Give it some time.")
+
+
+@dataclass
+class Memory:
+    """What a run knows of the sync it started, so that a second try of it goes on instead of starting another.
+
+    ``before`` is the newest job there was before its start, ``job`` the one it started. ``keep`` hears of each change.
+    """
+
+    before: int | None = None
+    job: int | None = None
+    keep: Callable[[Memory], None] = field(default=lambda memory: None, repr=False)
+
+    def set(self, *, before: int | None = None, job: int | None = None) -> None:
+        """Learn, and let it be kept."""
+        self.before, self.job = before if before is not None else self.before, job or self.job
+        self.keep(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    """A connection as it is asked about."""
+
+    api: AirbyteApi
+    id: str
     name: str
-    emitted: int
-    committed: int
+    patience: Patience
+
+    def jobs_after(self, job_id: int) -> list[Job]:
+        return [job for job in self.api.jobs(self.id) if job.id > job_id]
+
+    def failed(self, reason: str) -> SyncFailedError:
+        return SyncFailedError(
+            f"Sync of connection {self.name!r} failed: {reason}. "
+            "Nothing of it is believed: correct the cause, and sync again."
+        )
+
+    def running(self, which: str) -> SyncRunningError:
+        return SyncRunningError(
+            f"Sync of connection {self.name!r} was not started: {which} is already running. Wait for its end, "
+            "or cancel it."
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class SyncReport:
-    """A sync that succeeded: every selected stream, and how many attempts it took."""
-
-    job_id: int
-    streams: Mapping[str, StreamReport]
-    attempts: int
-
-
-def sync(workspace: AirbyteWorkspace, connection_id: str, timeout: timedelta) -> SyncReport:
-    """Sync a connection and wait for its end; after ``timeout`` it is cancelled.
+def sync(
+    workspace: BaseAirbyteWorkspace,
+    connection_id: str,
+    patience: Patience | None = None,
+    memory: Memory | None = None,
+) -> SyncReport:
+    """Sync a connection and wait for its end; where this is interrupted, or takes too long, it is cancelled.
 
     Raises:
-        SyncFailedError: It did not succeed, or what it says of itself cannot be read or does not
-            add up. The message names stream and cause, as far as Airbyte knows them.
+        SyncRunningError: Another sync of the connection is running.
+        AirbyteUnreachableError: Airbyte cannot be asked.
+        SyncFailedError: It did not succeed, or is lost. The message names connection and streams.
     """
-    if timeout <= timedelta(0):
-        raise InvalidInputError(f"A sync cannot end within {timeout}. Give it some time.")
-    seconds = timeout.total_seconds()
-    client = workspace.get_client()
-    # Without a timeout dagster-airbyte waits for ever, for an `incomplete` job too.
-    polite = {"poll_timeout": seconds, "poll_interval": min(client.poll_interval, seconds)}
-    client = client.model_copy(update={**polite, "cancel_on_termination": True})
-    started = datetime.now(UTC)
+    connection, memory = _open(workspace, connection_id, patience), memory or Memory()
+    with _cancelled_unless_ended(connection, memory):
+        job = _find_started(connection, memory) or _start(connection, memory)
+        memory.set(job=job.id)
+        job = _wait(connection, job)
+        # An `incomplete` one might begin another attempt behind our back.
+        if job.status not in ENDED:
+            _cancel(connection, memory)
+    return read_report(connection.api, connection_id, job)
+
+
+def attach(
+    workspace: BaseAirbyteWorkspace, connection_id: str, job_id: int, patience: Patience | None = None
+) -> SyncReport:
+    """Wait for the end of a sync that somebody else started; it is never cancelled. Raises as `sync` does."""
+    connection = _open(workspace, connection_id, patience)
+    return read_report(connection.api, connection_id, _wait(connection, _look(connection, job_id)))
+
+
+def _open(workspace: BaseAirbyteWorkspace, connection_id: str, patience: Patience | None) -> _Connection:
+    connection = _Connection(AirbyteApi(workspace.get_client()), connection_id, connection_id, patience or Patience())
     try:
-        output = client.sync_and_poll(connection_id)
-    except dg.Failure as failure:
-        raise _failed(connection_id, _reason(client, connection_id, started, failure)) from None
-    return _read_report(client, output.connection_details, int(output.job_details["jobId"]))
+        name = connection.api.connection(connection_id).get("name")
+    except RefusedError as error:
+        raise connection.failed(str(error).rstrip(".")) from None
+    return replace(connection, name=str(name or connection_id))
 
 
-def _read_report(client: AirbyteClient, connection: Mapping[str, Any], job_id: int) -> SyncReport:
+def _find_started(connection: _Connection, memory: Memory) -> Job | None:
+    """Return the sync that an earlier try of this run started, unless it came to nothing."""
+    known = [] if memory.before is None else connection.jobs_after(memory.before)
+    return next((job for job in known if job.status in ("succeeded", *RUNNING)), None)
+
+
+def _start(connection: _Connection, memory: Memory) -> Job:
+    known = connection.api.jobs(connection.id)
+    running = next((job for job in known if job.status in RUNNING), None)
+    if running is not None:
+        raise connection.running(f"job {running.id}")
+    memory.set(before=max((job.id for job in known), default=0))
     try:
-        evidence = _read_evidence(client, job_id)
-        attempts = evidence["attempts"]
-        last = attempts[-1].get("attempt", attempts[-1])
-        stats = {entry["streamName"]: entry["stats"] for entry in last.get("streamStats", [])}
-    except (requests.RequestException, KeyError, IndexError) as error:
-        why = f"job {job_id} succeeded, but its statistics cannot be read ({type(error).__name__})"
-        raise _failed(connection["name"], why) from None
-    prefix = connection.get("prefix") or ""
-    reports = {}
-    for entry in connection["syncCatalog"]["streams"]:
-        if entry["config"].get("selected"):
-            name = entry["stream"]["name"]
-            # Airbyte has no statistics of a stream without records.
-            found = stats.get(name) or stats.get(prefix + name) or {}
-            reports[name] = _check(connection["name"], name, found)
-    return SyncReport(job_id, reports, len(attempts))
+        return connection.api.start(connection.id)
+    except RefusedError as error:
+        if error.status == CONFLICT:
+            raise connection.running("another sync") from None
+        raise connection.failed(str(error).rstrip(".")) from None
+    except AirbyteUnreachableError as error:
+        return _find_again(connection, memory.before or 0, error)
 
 
-def _check(connection: str, stream: str, stats: Mapping[str, Any]) -> StreamReport:
-    report = StreamReport(stream, stats.get("recordsEmitted") or 0, stats.get("recordsCommitted") or 0)
-    if report.committed != report.emitted:
-        why = f"stream {stream!r} emitted {report.emitted} records but committed {report.committed}"
-        raise _failed(connection, why)
-    return report
+def _find_again(connection: _Connection, before: int, lost: AirbyteUnreachableError) -> Job:
+    """Return the sync that a start brought about whose answer was lost; it is not started a second time."""
+    wait = connection.patience.start.total_seconds()
+    deadline = time.monotonic() + wait
+    while True:
+        with suppress(AirbyteUnreachableError):
+            for job in connection.jobs_after(before):
+                return job
+        if time.monotonic() >= deadline:
+            unanswered = "its start was not answered, and no sync is listed since"
+            raise AirbyteUnreachableError(f"Sync of connection {connection.name!r}: {unanswered}. {lost}")
+        time.sleep(min(connection.api.client.poll_interval, wait / 10))
 
 
-def _reason(client: AirbyteClient, connection_id: str, since: datetime, failure: dg.Failure) -> str:
-    said = (failure.description or "no reason given").rstrip(".")
+def _wait(connection: _Connection, job: Job) -> Job:
+    """Return the job at its end, or when it has been `incomplete` for too long."""
+    patience, interval = connection.patience, connection.api.client.poll_interval
+    deadline = time.monotonic() + patience.sync.total_seconds()
+    broken_at: float | None = None
+    unheard = ""
+    while job.status not in ENDED:
+        now = time.monotonic()
+        broken_at = (broken_at or now) if job.status == "incomplete" else None
+        if broken_at is not None and now - broken_at >= patience.incomplete.total_seconds():
+            break
+        if now >= deadline:
+            raise connection.failed(f"job {job.id} is {job.status}, and not at its end after {patience.sync}{unheard}")
+        time.sleep(min(interval, deadline - now))
+        try:
+            job, unheard = _look(connection, job.id), ""
+        except AirbyteUnreachableError as error:
+            unheard = f"; of late there was no answer: {str(error).rstrip('.')}"
+    return job
+
+
+def _look(connection: _Connection, job_id: int) -> Job:
+    for _ in range(LOST_AFTER):
+        try:
+            return connection.api.job(job_id)
+        except RefusedError as error:
+            if error.status != NOT_THERE:
+                raise connection.failed(str(error).rstrip(".")) from None
+        time.sleep(connection.api.client.poll_interval)
+    raise connection.failed(f"job {job_id} is lost: Airbyte does not know it any more")
+
+
+@contextmanager
+def _cancelled_unless_ended(connection: _Connection, memory: Memory) -> Iterator[None]:
+    """Cancel the run's sync where it is left before its end, by whatever; also one whose start was not answered."""
     try:
-        jobs = client.get_jobs_for_connection(connection_id, created_after=since)
-        failed = [job.id for job in jobs if job.status in ("failed", "error")]
-        if not failed:
-            return said
-        attempts = _read_evidence(client, max(failed)).get("attempts", [])
-        last = attempts[-1].get("attempt", attempts[-1]) if attempts else {}
-        failures = (last.get("failureSummary") or {}).get("failures", [])
-        words = [entry.get("externalMessage") or entry.get("internalMessage") for entry in failures]
-        return "; ".join(word for word in words if word) or said
-    except (dg.Failure, requests.RequestException):
-        return said
+        yield
+    except SyncRunningError:
+        raise  # it is not ours
+    except BaseException:
+        _cancel(connection, memory)
+        raise
 
 
-def _read_evidence(client: AirbyteClient, job_id: int) -> dict[str, Any]:
-    """Ask the configuration API for a job: dagster-airbyte itself has no call for it."""
-    retries = Retry(client.request_max_retries, backoff_factor=client.request_retry_delay, allowed_methods=None)
-    with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=retries))
-        if client.username and client.password:
-            session.auth = (client.username, client.password)
-        response = session.post(
-            f"{client.configuration_api_base_url}/jobs/get",
-            json={"id": job_id},
-            headers=client.all_additional_request_headers,
-            timeout=client.request_timeout,
-        )
-        response.raise_for_status()
-        evidence: dict[str, Any] = response.json()
-        return evidence
-
-
-def _failed(connection: str, reason: str) -> SyncFailedError:
-    return SyncFailedError(
-        f"Sync of connection {connection!r} failed: {reason}. "
-        "Nothing of it was loaded: correct the cause, and sync again."
-    )
+def _cancel(connection: _Connection, memory: Memory) -> None:
+    """Cancel what the run started; a job that has ended stays what it is."""
+    with suppress(DashboardTrustError):
+        ours = [memory.job] if memory.job is not None else []
+        if not ours and memory.before is not None:
+            ours = [job.id for job in connection.jobs_after(memory.before) if job.status not in ENDED]
+        for job_id in ours:
+            connection.api.cancel(job_id)

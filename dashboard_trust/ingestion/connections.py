@@ -17,13 +17,15 @@ class Stream:
 
     ``json_schema`` is what Airbyte's API shows; what is loaded follows the connector's catalog at
     the time of the sync. ``time_column`` says to which UTC day a row belongs. ``columns`` projects;
-    None lands every column that is delivered.
+    None lands every column that is delivered. ``cursor`` and ``primary_key`` are shown in the catalog.
     """
 
     name: str
     json_schema: Mapping[str, Any]
     time_column: str | None = None
     columns: tuple[str, ...] | None = None
+    cursor: str = ""
+    primary_key: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +86,5 @@ def _connection(word: Mapping[str, Any]) -> Connection:
 
 
 def _stream(word: Mapping[str, Any]) -> Stream:
-    columns = word.get("columns")
-    return Stream(**{**word, "columns": None if columns is None else tuple(columns)})
+    columns, key = word.get("columns"), tuple(word.get("primary_key", ()))
+    return Stream(**{**word, "columns": None if columns is None else tuple(columns), "primary_key": key})

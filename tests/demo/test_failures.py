@@ -88,8 +88,8 @@ FAILURES = [
     Failure(all_payments_missing, "DELAYED", "raw/payments", None, "holds no rows for 2025-03-14"),
     Failure(half_of_the_payments_missing, "BLOCKED", "raw/payments", "reconciliation", "keys differ"),
     Failure(rows_loaded_twice, "BLOCKED", "raw/payments", "unique_payment_id", "share their payment_id with another"),
-    Failure(column_renamed, "BLOCKED", "raw/payments", "columns", "amount"),
-    Failure(time_column_renamed, "BLOCKED", "raw/payments", "unique_payment_id", "paid_at"),  # a check that raises
+    Failure(column_renamed, "BLOCKED", "raw/payments", "stream_configuration", "not in the table: amount"),
+    Failure(time_column_renamed, "BLOCKED", "raw/payments", "stream_configuration", "not in the table: paid_at"),
     Failure(text_in_an_amount, "BLOCKED", "raw/payments", "fits_amount", "rows have no decimal(18, 2) in amount"),
     Failure(header_only, "DELAYED", "raw/payments", None, "it is empty"),
     Failure(key_missing, "BLOCKED", "raw/refunds", "not_null_refund_id", "have no refund_id"),  # a check that fails

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from airbyte_shop import TWO, Shop
+from faulty_airbyte import faulty_airbyte
+
 import dashboard_trust
 from dashboard_trust.ingestion.airbyte_load import StreamLoad, load
 from dashboard_trust.ingestion.airbyte_process import running_airbyte
-from dashboard_trust.ingestion.airbyte_sync import sync
+from dashboard_trust.ingestion.airbyte_sync import Patience, sync
 from dashboard_trust.ingestion.connections import Connection, Stream, Workspace
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 from dashboard_trust.warehouses.fingerprints import Fingerprint, fingerprint
@@ -73,7 +79,7 @@ def land(warehouse: DuckDBWarehouse) -> Callable[..., dict[str, StreamLoad]]:
 
     def run(connection: Connection, timeout: timedelta = MINUTE) -> dict[str, StreamLoad]:
         with running_airbyte(Workspace("w", (connection,))) as endpoint:
-            return load(warehouse, connection, sync(endpoint.workspace(), connection.id, timeout))
+            return load(warehouse, connection, sync(endpoint.workspace(), connection.id, Patience(timeout)))
 
     return run
 
@@ -109,3 +115,21 @@ def gone() -> Callable[[int], bool]:
         return False
 
     return look
+
+
+@pytest.fixture
+def shop(scripted, warehouse, run, instance, monkeypatch) -> Iterator[Shop]:
+    """A shop with two payments and an order, of which nothing is synced yet."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    streams = {
+        "payments": {"records": list(TWO), "status": "COMPLETE"},
+        "orders": {"records": TWO[:1], "status": "COMPLETE"},
+    }
+    columns = {"properties": {"id": {"type": ["null", "integer"]}, "at": {"type": ["null", "string"]}}}
+    connection = scripted(streams, "shop")
+    shown = tuple(
+        dataclasses.replace(stream, json_schema=columns, primary_key=("id",)) for stream in connection.streams
+    )
+    connection = dataclasses.replace(connection, streams=shown)
+    with faulty_airbyte(Workspace("w", (connection,))) as airbyte:
+        yield Shop(run, instance, warehouse, connection, airbyte)

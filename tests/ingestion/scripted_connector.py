@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -48,6 +49,8 @@ def read(script, selected):
             say_status(name, stream["status"])
     if "error" in script:
         say_error(script["error"])
+    if script.get("killed"):
+        os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(script.get("sleep", 0))
     print(script.get("stderr", ""), file=sys.stderr)
     sys.exit(script.get("exit_code", 0))

@@ -8,10 +8,11 @@ import pytest
 from dashboard_trust.errors import SyncFailedError, WarehouseBusyError
 from dashboard_trust.ingestion.airbyte_load import load
 from dashboard_trust.ingestion.airbyte_process import running_airbyte
-from dashboard_trust.ingestion.airbyte_sync import StreamReport, sync
+from dashboard_trust.ingestion.airbyte_sync import Patience, sync
 from dashboard_trust.ingestion.connections import Stream, Workspace
+from dashboard_trust.ingestion.sync_evidence import StreamCount
 
-MINUTE = timedelta(minutes=1)
+MINUTE = Patience(timedelta(minutes=1))
 TWO = {
     "records": [{"id": 1, "at": "2026-01-01T00:00:00Z"}, {"id": 2, "at": "2026-01-02T00:00:00Z"}],
     "status": "COMPLETE",
@@ -25,7 +26,8 @@ def test_a_count_that_differs_rolls_every_stream_back(scripted, land, tables, wa
 
     with running_airbyte(Workspace("w", (changed,))) as endpoint:
         report = sync(endpoint.workspace(), "changed", MINUTE)
-        claimed = {**report.streams, "refunds": StreamReport("refunds", 3, 3)}
+        three = dataclasses.replace(report.streams["refunds"], counts=(StreamCount(3, 3),))
+        claimed = {**report.streams, "refunds": three}
         with pytest.raises(SyncFailedError, match="stream 'refunds': 2 rows were loaded, but 3 were committed"):
             load(warehouse, changed, dataclasses.replace(report, streams=claimed))
         assert tables() == before
@@ -122,7 +124,7 @@ def test_a_renamed_column_lands_under_its_new_name(demo, land, source):
 def test_a_missing_source_file_is_named(demo, land, source):
     (source / "refunds.csv").unlink()
 
-    with pytest.raises(SyncFailedError, match=r"'c-demo' failed: .*refunds\.csv: No such file or directory"):
+    with pytest.raises(SyncFailedError, match=r"'demo' failed: .*refunds\.csv: No such file or directory"):
         land(demo)
 
 

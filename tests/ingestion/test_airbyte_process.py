@@ -13,7 +13,7 @@ import pytest
 from dashboard_trust.errors import DashboardTrustError
 from dashboard_trust.ingestion.airbyte_load import load
 from dashboard_trust.ingestion.airbyte_process import running_airbyte
-from dashboard_trust.ingestion.airbyte_sync import sync
+from dashboard_trust.ingestion.airbyte_sync import Patience, sync
 from dashboard_trust.ingestion.connections import Workspace
 
 SECONDS = 10
@@ -81,7 +81,7 @@ def test_two_servers_do_not_know_of_each_other(scripted, warehouse):
     ):
         assert first.port != second.port
         reports = [
-            sync(endpoint.workspace(), connection.id, timedelta(minutes=1))
+            sync(endpoint.workspace(), connection.id, Patience(timedelta(minutes=1)))
             for endpoint, connection in ((first, one), (second, two))
         ]
         assert load(warehouse, one, reports[0])["payments"].rows == 1
@@ -93,7 +93,7 @@ def test_two_servers_may_share_a_landing_folder(demo, warehouse):
         running_airbyte(Workspace("w", (demo,))) as first,
         running_airbyte(Workspace("w", (demo,))) as second,
     ):
-        reports = [sync(end.workspace(), demo.id, timedelta(minutes=1)) for end in (first, second)]
+        reports = [sync(end.workspace(), demo.id, Patience(timedelta(minutes=1))) for end in (first, second)]
 
         assert load(warehouse, demo, reports[0]) == load(warehouse, demo, reports[1])
 

@@ -40,7 +40,13 @@ def test_a_failed_job_committed_nothing_and_says_why(workspace):
 
     attempt = evidence["attempts"][0]["attempt"]
     assert (ended["status"], ended["rowsSynced"], evidence["job"]["status"]) == ("failed", 0, "failed")
-    assert attempt["streamStats"] == [{"streamName": "payments", "stats": {"recordsEmitted": 1, "recordsCommitted": 0}}]
+    (stream,) = attempt["streamStats"]
+    assert (stream["streamName"], stream["stats"]["recordsEmitted"], stream["stats"]["recordsCommitted"]) == (
+        "payments",
+        1,
+        0,
+    )
+    assert (stream["stats"]["bytesEmitted"], stream["stats"]["bytesCommitted"]) == (10, 0)
     assert attempt["failureSummary"]["failures"][0]["externalMessage"] == (
         "stream 'payments' said INCOMPLETE: half (connector exit code 0)"
     )
@@ -58,6 +64,7 @@ def test_what_is_not_known_is_not_found(workspace):
             post(f"{rest}/jobs", connectionId="x", jobType="sync"),
             post(f"{configuration}/connections/get", connectionId="x"),
             post(f"{configuration}/jobs/get", id=1),
+            post(f"{configuration}/stream_statuses/list", workspaceId="w", jobId=1),
         ]
 
     assert [answer.status_code for answer in answers] == [404] * len(answers)

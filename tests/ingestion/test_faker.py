@@ -10,8 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airbyte_shop import Shop
+from faulty_airbyte import faulty_airbyte
 
-from dashboard_trust.ingestion.connections import Connection, Stream
+from dashboard_trust.ingestion.connections import Connection, Stream, Workspace
+from dashboard_trust.verdicts.verdict import Readiness
 
 REQUIREMENT = "airbyte-source-faker==7.2.1"
 PATIENCE = timedelta(minutes=3)
@@ -54,3 +57,25 @@ def test_the_real_faker_is_landed_in_full(faker, land, tmp_path):
     assert "" not in first["users"].days
     # Its users carry the time of the read; the selected columns of its products do not.
     assert second["products"] == first["products"]
+
+
+@pytest.mark.faker
+@pytest.mark.timeout(900)
+def test_the_real_faker_is_believed_by_its_evidence_and_held_where_it_breaks(
+    faker, run, instance, warehouse, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    config = {"count": 100, "seed": 7, "parallelism": 1, "always_updated": False}
+    connection = Connection("c-faker", "faker", (faker,), config, (Stream("users", {}),), tmp_path / "landing")
+    with faulty_airbyte(Workspace("w", (connection,))) as airbyte:
+        shop = Shop(run, instance, warehouse, connection, airbyte)
+        shop.patience(sync=PATIENCE)
+        assert shop.sync().success
+        assert shop.verdict().readiness is Readiness.READY
+
+        config["count"] = 0  # which it does not take
+        assert not shop.sync().success
+
+    (finding,) = shop.verdict().findings
+    assert "connection 'faker', stream 'users': not loaded" in finding.reason
+    assert "is less than the minimum of 1 (connector exit code 1)" in finding.reason

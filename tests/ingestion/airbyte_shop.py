@@ -1,0 +1,122 @@
+"""A connection of a shop through a faulty server into DuckDB, and a dashboard that stands on its payments."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import dagster as dg
+from faulty_airbyte import FaultyAirbyte
+
+from dashboard_trust.contracts.model import DashboardContract
+from dashboard_trust.contracts.streams import ConnectionContract, StreamContract
+from dashboard_trust.enforcement.airbyte_assets import trusted_airbyte
+from dashboard_trust.enforcement.airbyte_sensor import airbyte_sensor
+from dashboard_trust.enforcement.gated_assets import gates, trust, trusted_dashboard
+from dashboard_trust.errors import SyncFailedError
+from dashboard_trust.ingestion.airbyte_api import AirbyteApi, Job
+from dashboard_trust.ingestion.airbyte_landing import read_landed, remove_landed
+from dashboard_trust.ingestion.airbyte_sync import Patience
+from dashboard_trust.ingestion.connections import Connection
+from dashboard_trust.verdicts.verdict import Verdict
+from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
+
+TWO = [{"id": 1, "at": "2026-01-01T00:00:00Z"}, {"id": 2, "at": "2026-01-02T00:00:00Z"}]
+SECOND = dt.timedelta(seconds=1)
+META = "current_timestamp AS _airbyte_extracted_at, '{\"changes\": []}'::JSON AS _airbyte_meta"
+
+
+class Shop:
+    """What a destination does is done here: it replaces each table by what was landed, with Airbyte's own columns."""
+
+    def __init__(self, run, instance, warehouse: DuckDBWarehouse, connection: Connection, airbyte: FaultyAirbyte):
+        self._run, self.instance, self.warehouse = run, instance, warehouse
+        self.connection, self.airbyte = connection, airbyte
+        self.script = connection.config.get("streams", {})
+        self.after_load: list[str] = []
+        self.wrap = lambda assets: assets
+        self.names = [stream.name for stream in connection.streams]
+        streams = tuple(StreamContract(name) for name in self.names)
+        self.contract = ConnectionContract(connection.id, connection.name, streams, schema="raw", owner="team:shop")
+        self.patience(sync=30 * SECOND)
+
+    def patience(self, **what: dt.timedelta) -> None:
+        self._patience = Patience(**{"incomplete": SECOND, "start": 5 * SECOND, **what})
+        self._define()
+
+    def declare(self, **what) -> None:
+        """Declare something of the payments."""
+        payments, *others = self.contract.streams
+        streams = (dataclasses.replace(payments, **what), *others)
+        self.contract = dataclasses.replace(self.contract, streams=streams)
+        self._define()
+
+    def _define(self, **options) -> None:
+        assets = trusted_airbyte(
+            self.contract,
+            self.airbyte.resource,
+            lambda: self.warehouse,
+            patience=self._patience,
+            load=self.load,
+            **options,
+        )
+        dash = trusted_dashboard(DashboardContract("dash", "team:dash"), lambda *_: None, deps=[f"raw/{self.names[0]}"])
+        self.defs = trust(dg.Definitions([self.wrap(assets), dash]))
+        self.sensor = airbyte_sensor(self.contract, self.airbyte.resource)
+
+    def load(self, report, streams):
+        try:
+            landed = read_landed(self.connection.landing, report.job_id)
+        except SyncFailedError:  # it was loaded before
+            return {}
+        with self.warehouse.connect("destination") as connection:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
+            for name in streams:
+                columns = ", ".join(f"'{column}': '{kind}'" for column, kind in landed[name].columns.items())
+                reader = f"read_json('{landed[name].file}', columns = {{{columns}}}, format = 'newline_delimited')"
+                extra = f"{META}, {report.job_id} AS _airbyte_generation_id"
+                connection.execute(f"CREATE OR REPLACE TABLE raw.{name} AS SELECT *, {extra} FROM {reader}")
+            for statement in self.after_load:
+                connection.execute(statement)
+        remove_landed(self.connection.landing, report.job_id)
+        return {}
+
+    def sync(self, *assets: str, retries: int = 0, **options) -> dg.ExecuteInProcessResult:
+        if retries:
+            self._define(retry_policy=dg.RetryPolicy(max_retries=retries))
+        return self._run(self.defs, *(assets or [f"raw/{name}" for name in self.names]), **options)
+
+    def tick(self) -> dg.RunRequest | str:
+        """Evaluate the sensor once; return the run it asks for, or why it asks for none."""
+        with dg.build_sensor_context(instance=self.instance, definitions=self.defs) as context:
+            found = self.sensor.evaluate_tick(context)
+        if found.run_requests:
+            (request,) = found.run_requests
+            return request
+        return found.skip_message or ""
+
+    def launch(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        """Execute the run that the sensor asked for."""
+        return self.defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=self.instance, asset_selection=request.asset_selection, tags=request.tags, raise_on_error=False
+        )
+
+    def sync_elsewhere(self) -> int:
+        """Sync as a person does in Airbyte, and wait for its end."""
+        api = AirbyteApi(self.airbyte.resource().get_client())
+        job = api.start(self.connection.id)
+        while job.status == "running":
+            job = api.job(job.id)
+        return job.id
+
+    def jobs(self) -> list[Job]:
+        return AirbyteApi(self.airbyte.resource().get_client()).jobs(self.connection.id)
+
+    def verdict(self) -> Verdict:
+        gate = gates(self.defs)[dg.AssetKey("dash")]
+        return gate.judge(self.instance, [None], dt.datetime.now(dt.UTC))[None]
+
+    def reasons(self, check: str) -> list[str]:
+        """What is found by a check of the payments."""
+        found = self.verdict().findings
+        return [str(one.outcome) for one in found if one.asset == "raw/payments" and one.check == check]
