@@ -22,12 +22,6 @@ DAYS_KNOWN = [f"2024-03-0{n}" for n in range(1, 7)]
 PARTITIONS = dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-03-08")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Let Dagster say which of its features are in beta or a preview; every other warning is an error."""
-    for word in ("BetaWarning", "PreviewWarning"):
-        config.addinivalue_line("filterwarnings", f"ignore::dagster_shared.utils.warnings.{word}")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """Forget instances of earlier tests: where they close in another order than they were opened in, Dagster goes on
