@@ -187,7 +187,7 @@ def test_of_eight_processes_at_once_one_wins_and_seven_are_told_who(postgres, po
 
     (winner,) = (by for by, result in results.items() if result == "written")
     losers = [result for by, result in results.items() if by != winner]
-    told = f"WriteRefusedError: mart.orders (2024-03-01) was written by {winner} while this write was being made"
+    told = f"WriteRacedError: mart.orders (2024-03-01) was written by {winner} while this write was being made"
     assert len(losers) == 7
     assert all(result.startswith(told) for result in losers), losers
     assert Counter(row["by"] for row in stands(postgres_warehouse, ORDERS)) == {winner: 1000}
