@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
 
 import pytest
@@ -125,6 +126,9 @@ def test_a_sync_that_does_not_end_is_cancelled(scripted, tmp_path, gone):
         jobs = endpoint.workspace().get_client().get_jobs_for_connection("scripted")
         assert [job.status for job in jobs] == ["cancelled"]
         assert gone(int(pid_file.read_text()))
+        deadline = time.monotonic() + 10  # the job says so before its thread has tidied up
+        while list(connection.landing.glob("*/*.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.05)
         assert not list(connection.landing.glob("*/*.jsonl"))
 
 
