@@ -186,17 +186,18 @@ class Landing:
 
     def work(self) -> list[tuple[str | None, bool | str]]:
         """Tick once and do what was asked for; return the partitions, and whether their runs succeeded, else why not."""  # noqa: E501
-        return [(request.partition_key, _told(self.launch(request))) for request in self.tick()]
+        return [(request.partition_key, self.told(self.launch(request))) for request in self.tick()]
+
+    @staticmethod
+    def told(result: dg.ExecuteInProcessResult) -> bool | str:
+        """Return whether a run succeeded, else why not."""
+        errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+        return result.success or " ".join((error.cause or error).message for error in errors)
 
     def rows(self, columns: str = "day, id, amount") -> list[tuple]:
         """What is in the table."""
         with self.warehouse.connect("test") as connection:
             return connection.execute(f"SELECT {columns} FROM raw.orders ORDER BY ALL").fetchall()
-
-
-def _told(result: dg.ExecuteInProcessResult) -> bool | str:
-    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
-    return result.success or " ".join((error.cause or error).message for error in errors)
 
 
 @pytest.fixture
