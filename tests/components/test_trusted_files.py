@@ -132,6 +132,7 @@ def test_every_line_of_a_scaffold_can_be_used(project, landing, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)  # three starts of dg
 def test_dg_scaffolds_and_checks_it(project, tmp_path):
     code, said = project.dg("scaffold", "defs", "dashboard_trust.components.TrustedFiles", "landed")
     file = project.folder / "src" / project.package / "defs" / "landed" / "defs.yaml"
