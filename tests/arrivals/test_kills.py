@@ -14,6 +14,7 @@ D1 = "2026-01-01"
 REFUSED = "SELECT kept_in FROM trust.rejections"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moment", ["reading", "kept", "writing", "written"])
 def test_a_load_that_is_killed_ends_whole_when_it_is_run_again(make_landing, local_bucket, instance, tmp_path, moment):
     landing = make_landing(local_bucket, max_refused=1)
