@@ -111,6 +111,8 @@ class EvidenceMovedError(DashboardTrustError):
 class FileRefusedError(DashboardTrustError):
     """A file that may not be believed: nothing of it was loaded, what was there before stands."""
 
+    failure_class = FailureClass.DATA
+
 
 class SyncFailedError(DashboardTrustError):
     """A sync that may not be believed: nothing of it was committed."""

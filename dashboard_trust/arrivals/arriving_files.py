@@ -14,10 +14,12 @@ from dashboard_trust.enforcement.audited_assets import AUDIT, audited
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.enforcement.io_manager import TrustedIOManager
+from dashboard_trust.enforcement.partition_mappings import period_of
 from dashboard_trust.enforcement.slices import PARTITION_EXPR
 from dashboard_trust.errors import DashboardTrustError, FileRefusedError, InvalidInputError
-from dashboard_trust.evidence.names import EXPECTED, FILE_REFUSED, FILES
+from dashboard_trust.evidence.names import EXPECTED, FILES, LATE
 from dashboard_trust.readers.event_log import read_newest
+from dashboard_trust.verdicts.wording import moment
 from dashboard_trust.warehouses.frames import from_arrow
 
 if TYPE_CHECKING:
@@ -55,11 +57,18 @@ def arriving_files(  # noqa: PLR0913  # what an asset is given is said by name
         attributes: ``owners``, ``group_name``, ``kinds``, ``tags`` and the like of `dagster.AssetOut`.
 
     Raises:
-        InvalidInputError: No field of the pattern tells the partitions.
+        InvalidInputError: No field of the pattern tells the partitions, or none by when files are expected.
     """
-    asset = dg.AssetKey([key] if isinstance(key, str) and "/" not in key else _path(key))
+    asset = dg.AssetKey(key.split("/")) if isinstance(key, str) else dg.AssetKey.from_coercible(key)
     partitioning = Partitioning.tell(source.pattern, partitions_def)
+    if source.expected is not None and not any(_is_time(one) for *_, one in partitioning.dimensions):
+        raise InvalidInputError(
+            f"{asset.to_user_string()}: files are expected by a time after the end of their partition, and "
+            f"{source.pattern.text!r} tells no partition of time: leave out `expected`."
+        )
     told = {**_told(source, partitioning), **(metadata or {})}
+    if source.accept_empty:
+        told[AUDIT] = _accept_empty(told.get(AUDIT) or ())
     spec = dg.AssetSpec(asset, partitions_def=partitions_def, metadata=told)
 
     @dg.multi_asset(
@@ -89,7 +98,8 @@ def arriving_files(  # noqa: PLR0913  # what an asset is given is said by name
         for part in keys:
             loaded = _load(context, source, partitioning, spec, part, io_manager)
             kept[part] = _keep_aside(loaded, io_manager, spec, part, context.run.run_id)
-            context.add_asset_metadata({FILES: dg.MetadataValue.json(dict(loaded.files))}, asset, part)
+            said = {FILES: dg.MetadataValue.json(dict(loaded.files))}
+            context.add_asset_metadata({**said, **_say_late(source, loaded, partitions_def, part)}, asset, part)
             tables.append(loaded.data)
         yield dg.Output(_transformed(source, tables), output_name=OUTPUT)
         if context.selected_asset_check_keys:
@@ -98,8 +108,13 @@ def arriving_files(  # noqa: PLR0913  # what an asset is given is said by name
     return audited(load) if told.get(AUDIT) else load
 
 
-def _path(key: dg.AssetKey | Sequence[str] | str) -> Sequence[str]:
-    return key.split("/") if isinstance(key, str) else key.path if isinstance(key, dg.AssetKey) else key
+def _is_time(partitions: dg.PartitionsDefinition) -> bool:
+    return isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+
+
+def _accept_empty(rules: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return an audit that lets a file without rows take the place of one with rows, unless it says how many."""
+    return [*rules] if any("row_count" in rule for rule in rules) else [*rules, {"row_count": {"min": 0}}]
 
 
 def _told(source: FileSource, partitioning: Partitioning) -> dict[str, Any]:
@@ -108,12 +123,12 @@ def _told(source: FileSource, partitioning: Partitioning) -> dict[str, Any]:
     fields = dict(partitioning.fields)
     if fields:
         told[PARTITION_EXPR] = fields.get("") or fields
+    told[EXPECTED] = {"file": source.pattern.text}
     if source.expected is not None:
-        told[EXPECTED] = {
+        told[EXPECTED] |= {
             "time": source.expected.time.isoformat(),
             "timezone": source.expected.timezone,
             "days_after_end": source.expected.days_after_end,
-            "file": source.pattern.text,
         }
     return told
 
@@ -133,14 +148,26 @@ def _load(  # noqa: PLR0913, PLR0917  # a step's own parts
         return load_files(source.open_store(), source, partitioning, part, before.files if before else {})
     except TooManyRefusedError as error:
         where = io_manager.keep_aside(spec, part, as_table(error.refused), str(error), f"run {context.run.run_id[:8]}")
-        raise _failure(f"{error}. All of these rows are in {where}.") from None
+        refused = FileRefusedError(f"{error}. All of these rows are in {where}.")
     except FileRefusedError as error:
-        raise _failure(str(error)) from None
+        refused = error
+    raise dg.Failure(str(refused), allow_retries=False) from refused
 
 
-def _failure(said: str) -> dg.Failure:
-    """Return the failure of a file that may not be believed: no retry mends it, and it is not asked for again."""
-    return dg.Failure(said, {FILE_REFUSED: True}, allow_retries=False)
+def _say_late(
+    source: FileSource, loaded: Loaded, partitions: dg.PartitionsDefinition | None, part: str | None
+) -> dict[str, Any]:
+    """Return what a materialization says of files that came, for the first time, after they were expected."""
+    period = period_of(partitions, part) if source.expected is not None else None
+    if source.expected is None or period is None:
+        return {}
+    expected = source.expected.deadline(period.end)
+    late = [
+        f"{path} came {moment(came)}, and was expected by {moment(expected)}"
+        for path, came in loaded.came.items()
+        if came > expected
+    ]
+    return {LATE: "; ".join(late)} if late else {}
 
 
 def _keep_aside(

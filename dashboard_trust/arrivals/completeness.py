@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard_trust.arrivals.patterns import PathPattern
-from dashboard_trust.arrivals.stores import Entry
+from dashboard_trust.arrivals.stores import Entry, Store
 from dashboard_trust.errors import InvalidInputError
 
 SUM_LINE = re.compile(r"(?P<sum>[0-9a-fA-F]{32}|[0-9a-fA-F]{64}) [ *](?P<name>.+)")
 KINDS = {32: "md5", 64: "sha256"}
+
+Named = tuple[Entry, Mapping[str, str]]
+"""A file, and the fields of its path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +93,52 @@ def parse_manifest(path: str, text: str) -> tuple[Listed, ...]:
     )
 
 
+def read_listed(
+    store: Store, complete: Complete, files: Sequence[Named], beside: Callable[[str], Entry | None]
+) -> dict[str, Listed]:
+    """Return what the manifests of these files list, by path; ``beside`` returns what lies at a path, if anything.
+
+    Raises:
+        ManifestError: One cannot be read.
+    """
+    listed: dict[str, Listed] = {}
+    if not isinstance(complete, Manifest):
+        return listed
+    paths = {complete.pattern.start(fields) for _, fields in files}
+    for path in sorted(path for path in paths if beside(path) is not None):
+        try:
+            with store.open(path) as file:
+                listed |= {one.path: one for one in parse_manifest(path, file.read().decode("utf-8-sig"))}
+        except (FileNotFoundError, UnicodeError) as error:
+            raise ManifestError(f"manifest {path} cannot be read: {error}") from None
+    return listed
+
+
 def why_incomplete(
-    entries: Sequence[Entry],
+    files: Sequence[Named],
     complete: Complete,
     now: dt.datetime,
-    beside: Callable[[Entry], Entry | None],
+    beside: Callable[[str], Entry | None],
     listed: Mapping[str, Listed],
 ) -> str:
     """Return what the files of one partition wait for; empty: they are all there.
 
-    ``beside`` returns the marker or the manifest of a file; ``listed`` is what the manifests of these files list.
+    ``listed`` is what their manifests list.
     """
-    for entry in entries:
+    for entry, fields in files:
         if isinstance(complete, Settled):
             if entry.modified is None:
                 return f"{entry.path}: its store does not say when it was written; declare a marker or a manifest"
             if now.timestamp() - entry.modified < complete.seconds:
                 return f"{entry.path} was written less than {complete.seconds:g} s ago"
             continue
-        other = beside(entry)
+        path = complete.pattern.start(fields)
+        other = beside(path)
         if other is None:
-            return f"{entry.path} waits for its {type(complete).__name__.lower()}"
+            return f"{entry.path} waits for its {type(complete).__name__.lower()} {path}"
         if isinstance(complete, Marker) and other.modified is not None and (entry.modified or 0) > other.modified:
-            return f"{entry.path} is newer than its marker {other.path}"
-    return _why_unlike(entries, listed) if isinstance(complete, Manifest) else ""
+            return f"{entry.path} is newer than its marker {path}"
+    return _why_unlike([entry for entry, _ in files], listed) if isinstance(complete, Manifest) else ""
 
 
 def _why_unlike(entries: Sequence[Entry], listed: Mapping[str, Listed]) -> str:

@@ -110,6 +110,7 @@ class FileSource:
         complete: When one is all there.
         expected: By when the files of a partition of time are expected, counted from its end.
         max_refused: How many rows of a file may be kept aside because they do not fit; with more it is refused.
+        ignored: What else arrives among them and is nobody's mistake: files of another source, a readme.
         accept_empty: A file without rows is no error.
         frame: What ``transform`` gets and returns.
         transform: Called with the rows of a run, before they are written.
@@ -122,6 +123,7 @@ class FileSource:
     complete: Complete = MINUTE
     expected: ReadyBy | None = None
     max_refused: int = 0
+    ignored: Sequence[PathPattern] = ()
     accept_empty: bool = False
     frame: Literal["pandas", "polars", "pyarrow"] = "pyarrow"
     transform: Callable[..., object] | None = None
@@ -141,13 +143,31 @@ class FileSource:
                 )
         if self.max_refused < 0:
             raise InvalidInputError(f"Files {self.pattern.text!r}: max_refused counts rows, from 0.")
-        other = self.pattern if isinstance(self.complete, Settled) else self.complete.pattern
+        if self.beside is not None:
+            self._refuse_beside(self.beside)
+
+    def _refuse_beside(self, other: PathPattern) -> None:
         for name in other.fields:
             if name not in self.pattern.fields:
                 raise InvalidInputError(
                     f"{other.text!r}: {{{name}}} is no field of {self.pattern.text!r}: "
                     f"{nearest(name, self.pattern.fields)}"
                 )
+        if "*" in other.text or other.text == self.pattern.text:
+            raise InvalidInputError(
+                f"{other.text!r} is to lie beside files {self.pattern.text!r}: it needs a name of its own, without *."
+            )
+
+    @property
+    def beside(self) -> PathPattern | None:
+        """What lies beside a file that is all there: its marker or manifest."""
+        return None if isinstance(self.complete, Settled) else self.complete.pattern
+
+    def read(self, path: str) -> dict[str, str] | None:
+        """Return the fields of a file's path; None: it is named otherwise, or is a manifest named like a file."""
+        fields, other = self.pattern.read(path), self.beside
+        narrower = fields is not None and other is not None and len(other.fields) < len(self.pattern.fields)
+        return None if narrower and other is not None and other.read(path) is not None else fields
 
     def open_store(self) -> Store:
         """Return where the files arrive."""

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from dashboard_trust.arrivals.declaration import FileSource, Parquet
 from dashboard_trust.arrivals.stores import Entry, Store
-from dashboard_trust.errors import DashboardTrustError, FileRefusedError
+from dashboard_trust.errors import FailureClass, FileRefusedError, SourceError
 
 CHUNK = 1 << 20
 UTF8 = ("utf-8", "utf-8-sig")
@@ -54,10 +54,10 @@ def fetch(store: Store, entry: Entry, source: FileSource, folder: Path, kinds: S
 
 
 def refuse_changed(store: Store, entry: Entry) -> None:
-    """Raise `DashboardTrustError` where a file is not any more what was listed."""
+    """Raise `SourceError` where a file is not any more what was listed."""
     now = store.entry(entry.path)
     if now is None or now.token != entry.token:
-        raise DashboardTrustError(f"{entry.path} changed while it was read; load it again.")
+        raise SourceError(f"{entry.path} changed while it was read; load it again", FailureClass.TRANSIENT)
 
 
 def _is_plain(place: Path, source: FileSource) -> bool:

@@ -56,7 +56,7 @@ def file_arrival_sensor(
         try:
             look = look_for_arrivals(source, partitioning, spec.key, context.instance, memory, now)
         except FileNotFoundError:
-            return dg.SkipReason(f"{source.open_store()} is not there yet.")
+            return dg.SkipReason(f"{source.open_store()} has nothing yet where {source.pattern.text} is to arrive.")
         return dg.SensorResult(
             run_requests=[_request(spec.key, each) for each in _runs(look.due, partitioning, together)],
             skip_reason=None if look.due else f"Nothing new: {'; '.join(describe(look))}.",
@@ -81,9 +81,8 @@ def _runs(due: Sequence[Arrival], partitioning: Partitioning, together: int) -> 
 
 
 def _request(asset: dg.AssetKey, arrivals: Sequence[Arrival]) -> dg.RunRequest:
-    asked = " ".join(f"{each.version}-{each.attempt}" for each in arrivals)
-    key = asked if len(arrivals) == 1 else hashlib.sha256(asked.encode()).hexdigest()[:16]
-    request = request_run(asset, [each.key.text for each in arrivals], key)
+    # Without a run key: Dagster would never again launch the content that was loaded before the last correction.
+    request = request_run(asset, [each.key.text for each in arrivals])
     tags = tag_of({each.key.text: each.version for each in arrivals})
     return request._replace(tags={**request.tags, **tags})
 

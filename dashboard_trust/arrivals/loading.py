@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dashboard_trust.arrivals.completeness import Listed, Manifest, ManifestError, parse_manifest
+from dashboard_trust.arrivals.completeness import Listed, ManifestError, Named, read_listed, why_incomplete
 from dashboard_trust.arrivals.declaration import FileSource
 from dashboard_trust.arrivals.fetching import SHA256, Fetched, fetch, refuse_changed
 from dashboard_trust.arrivals.partitions import NotYetError, Partitioning, UnexpectedNameError
 from dashboard_trust.arrivals.reading import Refused, Rows, read_rows
 from dashboard_trust.arrivals.stores import Entry, Store
-from dashboard_trust.errors import DashboardTrustError, FileRefusedError
+from dashboard_trust.errors import FailureClass, FileRefusedError, SourceError
 from dashboard_trust.evidence.facts import FileVersion
 
 if TYPE_CHECKING:
@@ -25,11 +26,16 @@ NOTHING: Mapping[str, Listed] = {}
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The rows of a partition's files, what is said of each file, and the rows that do not fit, by file."""
+    """The rows of a partition's files, what is said of each file, and the rows that do not fit, by file.
+
+    ``came`` are the files that were not loaded before, each with when it came.
+    """
 
     data: pa.Table
     files: Mapping[str, Mapping[str, Any]]
     refused: Mapping[str, Sequence[Refused]] = field(default_factory=dict)
+
+    came: Mapping[str, dt.datetime] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -45,7 +51,7 @@ class TooManyRefusedError(FileRefusedError):
         self.refused = refused
 
 
-def find_files(store: Store, partitioning: Partitioning, key: str | None) -> list[tuple[Entry, dict[str, str]]]:
+def find_files(store: Store, source: FileSource, partitioning: Partitioning, key: str | None) -> list[Named]:
     """Return the files of a partition and the fields of their paths, in the order of their paths.
 
     No more of the store is listed than the partition's paths have in common.
@@ -55,12 +61,15 @@ def find_files(store: Store, partitioning: Partitioning, key: str | None) -> lis
     start = pattern.start(known, starts)
     if pattern.is_filled_by(known):
         only = store.entry(start)
-        return [(only, known)] if only is not None else []
-    found = []
-    for entry in store.files(start):
-        fields = pattern.read(entry.path)
-        if fields is not None and _is_of(partitioning, fields, key):
-            found.append((entry, fields))
+        return [(only, known)] if only is not None and _is_of(partitioning, known, key) else []
+    found: list[Named] = []
+    try:
+        for entry in store.files(start):
+            fields = source.read(entry.path)
+            if fields is not None and _is_of(partitioning, fields, key):
+                found.append((entry, fields))
+    except FileNotFoundError:
+        return []  # its folder comes with its first file
     return sorted(found, key=lambda each: each[0].path)
 
 
@@ -69,23 +78,25 @@ def load_files(
 ) -> Loaded:
     """Read the files of a partition; ``before`` are those it was loaded from last.
 
+    Whoever asks for it, what a sensor would wait for is not loaded.
+
     Raises:
-        DashboardTrustError: There is none.
+        SourceError: There is none, or they are not all there yet.
         FileRefusedError: One may not be believed.
         TooManyRefusedError: Too many rows of one do not fit.
     """
     import pyarrow as pa
 
-    found = find_files(store, partitioning, key)
+    found = find_files(store, source, partitioning, key)
     if not found:
-        raise DashboardTrustError(f"{_expected_path(partitioning, key)} has not arrived in {store}")
+        raise SourceError(f"{_expected_path(partitioning, key)} has not arrived in {store}", FailureClass.CONTRACT)
     gone = before.keys() - {entry.path for entry, _ in found}
     if gone and not partitioning.pattern.is_filled_by(partitioning.known_fields(key)[0]):
         raise FileRefusedError(
             f"{key or 'it'} was loaded from {min(gone)} too, which is no longer in {store}: put it back, or wipe the "
             "materialization if it is to be loaded without it"
         )
-    listed = read_listed(store, source, [fields for _, fields in found])
+    listed = _read_listed(store, source, found)
     tables, files, refused = [], {}, {}
     for entry, fields in found:
         with tempfile.TemporaryDirectory(prefix="arrival-") as folder:
@@ -101,24 +112,20 @@ def load_files(
         if rows.refused:
             refused[entry.path] = rows.refused
     _refuse_too_many(source, files, refused)
-    return Loaded(pa.concat_tables(tables), files, refused)
+    new = [entry for entry, _ in found if entry.path not in before and entry.modified is not None]
+    came = {entry.path: dt.datetime.fromtimestamp(entry.modified or 0, dt.UTC) for entry in new}
+    return Loaded(pa.concat_tables(tables), files, refused, came)
 
 
-def read_listed(store: Store, source: FileSource, fields: Sequence[Mapping[str, str]]) -> dict[str, Listed]:
-    """Return what the manifests of these files list, by path; nothing where there are none.
-
-    Raises:
-        FileRefusedError: A manifest is not there, or cannot be read.
-    """
-    if not isinstance(source.complete, Manifest):
-        return {}
-    listed: dict[str, Listed] = {}
-    for path in sorted({source.complete.pattern.start(one) for one in fields}):
-        try:
-            with store.open(path) as file:
-                listed |= {one.path: one for one in parse_manifest(path, file.read().decode("utf-8-sig"))}
-        except (FileNotFoundError, ManifestError, UnicodeError) as error:
-            raise FileRefusedError(f"manifest {path}: {error}") from None
+def _read_listed(store: Store, source: FileSource, files: Sequence[Named]) -> dict[str, Listed]:
+    """Return what the manifests of these files list; raise where the files are not all there."""
+    try:
+        listed = read_listed(store, source.complete, files, store.entry)
+    except ManifestError as error:
+        raise FileRefusedError(str(error)) from None
+    why = why_incomplete(files, source.complete, dt.datetime.now(dt.UTC), store.entry, listed)
+    if why:
+        raise SourceError(f"{why}; it is loaded once it is complete, not before", FailureClass.CONTRACT)
     return listed
 
 

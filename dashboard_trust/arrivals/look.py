@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,14 +11,7 @@ from dataclasses import dataclass, field, replace
 import dagster as dg
 
 from dashboard_trust.arrivals.asked import read_asked
-from dashboard_trust.arrivals.completeness import (
-    Listed,
-    Manifest,
-    ManifestError,
-    Settled,
-    parse_manifest,
-    why_incomplete,
-)
+from dashboard_trust.arrivals.completeness import ManifestError, Named, read_listed, why_incomplete
 from dashboard_trust.arrivals.declaration import FileSource
 from dashboard_trust.arrivals.fetching import hash_file
 from dashboard_trust.arrivals.memory import PARTS, Memory, add_to, mark_of, new_sums, part_of
@@ -34,9 +26,6 @@ MOST_FILES = 2_000
 MOST_RUNS = 100
 MOST_BYTES = 256 << 20
 """How much a look reads to tell whether a file that was written again holds the same."""
-
-Named = tuple[Entry, dict[str, str]]
-"""A file, and the fields of its path."""
 
 NO_MATCH = "is not named like "
 
@@ -119,11 +108,11 @@ def _list(store: Store, source: FileSource, partitioning: Partitioning) -> tuple
 
 
 def _grouping(source: FileSource, partitioning: Partitioning) -> Callable[[str], str]:
-    pattern, other = source.pattern, getattr(source.complete, "pattern", None)
+    other = source.beside
     told_by, group = set(partitioning.fields.values()), partitioning.grouping()
 
     def group_of(path: str) -> str:
-        fields = pattern.read(path) or (other.read(path) if other is not None else None)
+        fields = source.read(path) or (other.read(path) if other is not None else None)
         return group(fields) if fields is not None and told_by <= fields.keys() else f"/{path}"
 
     return group_of
@@ -131,10 +120,8 @@ def _grouping(source: FileSource, partitioning: Partitioning) -> Callable[[str],
 
 def _common_start(source: FileSource) -> str:
     """Return what the paths of files begin with, and of what lies beside them: a folder, so that others are found."""
-    starts = [source.pattern.start({})]
-    if not isinstance(source.complete, Settled):
-        starts.append(source.complete.pattern.start({}))
-    folders = {start.rpartition("/")[0] for start in starts}
+    patterns = [source.pattern, *([source.beside] if source.beside is not None else [])]
+    folders = {pattern.start({}).rpartition("/")[0] for pattern in patterns}
     return f"{folders.pop()}/" if len(folders) == 1 and folders != {""} else ""
 
 
@@ -157,18 +144,18 @@ def _sort(
     source: FileSource, partitioning: Partitioning, listed: Iterable[tuple[Entry, int]], chosen: Sequence[int]
 ) -> _Seen:
     seen, wanted = _Seen(), set(chosen)
-    other = None if isinstance(source.complete, Settled) else source.complete.pattern
+    other = source.beside
     shared = other is not None and not set(partitioning.fields.values()) <= set(other.fields)
     for entry, part in listed:
         if part not in wanted and not shared:
             continue
-        fields = source.pattern.read(entry.path)
+        fields = source.read(entry.path)
         if fields is not None:
             if part in wanted:
                 seen.groups[part].append((entry, fields))
         elif other is not None and other.read(entry.path) is not None:
             seen.beside[entry.path] = entry
-        elif part in wanted:
+        elif part in wanted and all(one.read(entry.path) is None for one in source.ignored):
             seen.strangers[part].append(entry)
     return seen
 
@@ -214,12 +201,15 @@ class _Closer:
             if why:
                 found.wait(part, entries[0].path, why)
             elif load is None or not all(self._is_loaded(entry, load.files.get(entry.path)) for entry in entries):
-                arrived[key.text] = part, _version(self.asset, key, entries)
+                arrived[key.text] = part, self._arrival(key, files)
         versions = {key: arrival.version for key, (_, arrival) in arrived.items()}
         asked = read_asked(self.instance, self.asset, versions) if versions else {}
         for text, (part, arrival) in arrived.items():
             if asked[text].unfinished:
                 found.wait(part, arrival.files[0].path, f"a run is loading {text or name}")
+            elif asked[text].again and asked[text].not_before > self.now:
+                again_at = f"{asked[text].not_before:%H:%M:%S} UTC"
+                found.wait(part, arrival.files[0].path, f"its runs broke; it is asked for again at {again_at}")
             elif asked[text].again:
                 found.due.append((part, replace(arrival, attempt=asked[text].attempts)))
         return found
@@ -243,25 +233,20 @@ class _Closer:
     def _why_not_yet(self, files: Sequence[Named]) -> str:
         if self.read > MOST_BYTES:
             return "is looked at next time: enough was read in this look"
-        return self._why_incomplete(files)
-
-    def _why_incomplete(self, files: Sequence[Named]) -> str:
-        fields = {entry.path: one for entry, one in files}
-        complete = self.source.complete
-        listed: dict[str, Listed] = {}
-
-        def beside(entry: Entry) -> Entry | None:
-            return self.seen.beside.get(complete.pattern.start(fields[entry.path]))  # type: ignore[union-attr]
-
+        complete, beside = self.source.complete, self.seen.beside.get
         try:
-            if isinstance(complete, Manifest):
-                for path in sorted({other.path for entry, _ in files if (other := beside(entry))}):
-                    with self.store.open(path) as file:
-                        text = file.read().decode("utf-8-sig")
-                    listed |= {one.path: one for one in parse_manifest(path, text)}
-        except (ManifestError, UnicodeError, FileNotFoundError) as error:
+            listed = read_listed(self.store, complete, files, beside)
+        except ManifestError as error:
             return str(error)
-        return why_incomplete([entry for entry, _ in files], complete, self.now, beside, listed)
+        return why_incomplete(files, complete, self.now, beside, listed)
+
+    def _arrival(self, key: Key, files: Sequence[Named]) -> Arrival:
+        """Return the version of these files and of what lies beside them: a manifest is mended without its files."""
+        entries, other = [entry for entry, _ in files], self.source.beside
+        beside = {other.start(fields) for _, fields in files} if other is not None else set()
+        seen = [*entries, *(self.seen.beside[path] for path in sorted(beside))]
+        said = [self.asset.to_user_string(), key.text or "", *(f"{one.path}\0{one.token}" for one in seen)]
+        return Arrival(key, tuple(entries), mark_of(*said))
 
     def _is_loaded(self, entry: Entry, was: FileVersion | None) -> bool:
         """Whether what was loaded is this file, or another with the same content."""
@@ -272,16 +257,13 @@ class _Closer:
         # Written again, as large as before: the same once more, or a correction.
         mark = mark_of(entry.path, entry.token, was.sha256)
         if mark not in self.same:
+            if entry.size > MOST_BYTES:
+                return False  # reading it takes longer than a tick may: a run of it does no harm
             self.read += entry.size
             if hash_file(self.store, entry.path) != was.sha256:
                 return False
             self.same.append(mark)
         return True
-
-
-def _version(asset: dg.AssetKey, key: Key, entries: Sequence[Entry]) -> Arrival:
-    said = "\n".join([asset.to_user_string(), key.text or "", *(f"{one.path}\0{one.token}" for one in entries)])
-    return Arrival(key, tuple(entries), hashlib.sha256(said.encode(errors="surrogateescape")).hexdigest()[:16])
 
 
 def describe(look: Look) -> Iterator[str]:

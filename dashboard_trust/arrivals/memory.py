@@ -14,11 +14,12 @@ import json
 import zlib
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 PARTS = 1024
-FORGET = dt.timedelta(days=1)
-"""How long sums are believed: what leaves no trace in a listing (a wiped materialization) is found after it."""
+TURN = dt.timedelta(days=1) / PARTS
+"""How long after one part the next is forgotten, so that each is looked at once a day, and never all at once: what
+leaves no trace in a listing (a wiped materialization) is found then."""
 
 MOST_MARKS = 200
 MASK = (1 << 64) - 1
@@ -49,7 +50,8 @@ def mark_of(*said: str) -> str:
 class Memory:
     """A sensor's cursor: of one size, however many files there are.
 
-    ``source`` is what it is of, ``next`` the part that is looked at first. Marks of the last few files are kept of
+    ``source`` is what it is of, ``next`` the part that is looked at first, ``turn`` the one to be forgotten next, and
+    ``since`` when the one before it was. Marks of the last few files are kept of
     those that were told of as unexpected, and of those that were written again and hold the ``same``.
     """
 
@@ -59,29 +61,39 @@ class Memory:
     told: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
     next: int = 0
+    turn: int = 0
 
     @classmethod
     def parse(cls, cursor: str | None, source: str, now: dt.datetime) -> Memory:
-        """Read a cursor; one of another source, of another form or too old remembers nothing."""
+        """Read a cursor, without what it is time to forget; one of another source or form remembers nothing."""
         empty = cls(source, now)
         try:
             said = json.loads(cursor or "{}")
             sums = array("Q", base64.b64decode(said["sums"]))
             since = dt.datetime.fromisoformat(said["since"])
             marks = (tuple(said["told"]), tuple(said["same"]))
-            found = cls(said["source"], since, sums, *marks, int(said["next"]) % PARTS)
-        except (ValueError, KeyError, TypeError):
+            turns = (int(said["next"]) % PARTS, int(said["turn"]) % PARTS)
+            found = cls(said["source"], since, sums, *marks, *turns)._forget(since, now)
+        except (ValueError, KeyError, TypeError, IndexError):
             return empty
-        if found.source != source or len(sums) != PARTS:
-            return empty
-        return found if now - since < FORGET else cls(source, now, told=found.told, same=found.same)
+        return found if found.source == source and len(sums) == PARTS else empty
+
+    def _forget(self, since: dt.datetime, now: dt.datetime) -> Memory:
+        """Return it without the parts whose turn has come."""
+        number = min(max((now - since) // TURN, 0), PARTS)
+        sums = self.sums[:]
+        for n in range(number):
+            sums[(self.turn + n) % PARTS] = 0
+        last = now if number == PARTS else since + number * TURN
+        return replace(self, sums=sums, since=last, turn=(self.turn + number) % PARTS)
 
     def dump(self) -> str:
         """Return the cursor."""
         sums = base64.b64encode(self.sums.tobytes()).decode()
         since = self.since.isoformat() if self.since else ""
         marks = {"told": self.told[-MOST_MARKS:], "same": self.same[-MOST_MARKS:]}
-        return json.dumps({"source": self.source, "since": since, "sums": sums, **marks, "next": self.next})
+        turns = {"next": self.next, "turn": self.turn}
+        return json.dumps({"source": self.source, "since": since, "sums": sums, **marks, **turns})
 
     def changed(self, sums: array[int]) -> list[int]:
         """Return the parts that are not as they were, from `next` on."""

@@ -129,7 +129,7 @@ class Partitioning:
             first, last = self._bounds(field_, partitions.time_window_for_partition_key(parts[name]))
             if first == last:
                 known[field_] = first
-            elif self.pattern.formats[field_].startswith("%Y"):  # else what lies between two dates may begin otherwise
+            elif self.pattern.is_in_order(field_):  # else what lies between two dates may begin otherwise
                 same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=True))
                 starts[field_] = "".join(one for one, _ in same)
         return known, starts
@@ -162,7 +162,7 @@ class Partitioning:
             raise UnexpectedNameError(f"{field_} {written!r} is no date: {error}") from None
         if partitions.has_partition_key(key):
             return key
-        if partitions.end is None and moment >= partitions.start:
+        if partitions.start <= moment and (partitions.end is None or moment < partitions.end):
             raise NotYetError(f"partition {key} is not over yet")
         raise UnexpectedNameError(f"{field_} {written!r} is outside the partitions")
 

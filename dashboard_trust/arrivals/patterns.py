@@ -84,6 +84,11 @@ class PathPattern:
         """Whether a date has no time of day."""
         return not TIMES & set(re.findall("%(.)", self.formats[field]))
 
+    def is_in_order(self, field: str) -> bool:
+        """Whether a later date is written as a later text: the year first, then month and day, then the time."""
+        parts = "".join(re.findall("%(.)", self.formats[field]))
+        return bool(parts) and ("YmdHMS".startswith(parts) or "YjHMS".startswith(parts))
+
     def is_filled_by(self, fields: Collection[str]) -> bool:
         """Whether these fields leave one path."""
         return "*" not in self.text and set(self.fields) <= set(fields)

@@ -101,6 +101,7 @@ attributes:
   # format: csv
   # encoding: utf-8
   # complete: {{settled_seconds: 60}}
+  # ignored: ["{name}/readme.txt"]
   # expected: {{time: "06:00", timezone: UTC}}
   # audit: [unique: id]
   # frame: pandas

@@ -77,6 +77,7 @@ class TrustedFiles(dg.Component, dg.Model, dg.Resolvable):
     partitions: dict[str, DimensionField] | None = None
     expected: ReadyByField | None = None
     max_refused: int = 0
+    ignored: list[str] | None = None
     accept_empty: bool = False
     frame: Literal["pandas", "polars", "pyarrow"] = "pyarrow"
     transform: str | None = None
@@ -132,6 +133,7 @@ class TrustedFiles(dg.Component, dg.Model, dg.Resolvable):
             complete=self._complete(),
             expected=_ready_by(self.expected),
             max_refused=self.max_refused,
+            ignored=[PathPattern(one) for one in self.ignored or ()],
             accept_empty=self.accept_empty,
             frame=self.frame,
             transform=find_refresh(self.transform, self.key) if self.transform else None,
@@ -139,8 +141,10 @@ class TrustedFiles(dg.Component, dg.Model, dg.Resolvable):
 
     def partitions_def(self) -> dg.PartitionsDefinition | None:
         """Return the partitions that the fields of the path tell."""
+        from dashboard_trust.arrivals.patterns import PathPattern
+
         told = {name: self._dimension(name, one) for name, one in (self.partitions or {}).items()}
-        unknown = [name for name in told if f"{{{name}" not in self.pattern]
+        unknown = [name for name in told if name not in PathPattern(self.pattern).fields]
         if unknown:
             raise InvalidInputError(f"{self.key!r}: partitions {unknown[0]!r} is no field of {self.pattern!r}.")
         if len(told) > 1:

@@ -220,7 +220,7 @@ class _Needs:
 def _expected(metadata: Mapping[str, Any], period: Period | None) -> dt.datetime | None:
     """Return by when what a period is loaded from is to have come, where its asset says so (`EXPECTED`)."""
     said = metadata.get(EXPECTED)
-    if not said or period is None:
+    if not said or "time" not in said or period is None:
         return None
     by = ReadyBy(dt.time.fromisoformat(said["time"]), said["timezone"], said["days_after_end"])
     return by.deadline(period.end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -118,9 +119,14 @@ class TrustedIOManager(dg.IOManager):
     def keep_aside(
         self, asset: dg.AssetSpec, partition: str | None, data: pa.Table, reason: str, written_by: str
     ) -> str:
-        """Keep rows that are not written to an asset's table, as those of a refused write; return where they are."""
+        """Keep rows that are not written to an asset's table, as those of a refused write; return where they are.
+
+        The same rows are kept once, however often a run is tried again.
+        """
         what = Slice(name_table(asset.key.path, asset.metadata), {partition: exp.true()} if partition else {})
-        ticket, now = Ticket(what, uuid.uuid4().hex, written_by, {}), dt.datetime.now(dt.UTC)
+        said = f"{what} {data.to_pydict()}".encode(errors="surrogateescape")
+        ticket = Ticket(what, hashlib.sha256(said).hexdigest()[:32], written_by, {})
+        now = dt.datetime.now(dt.UTC)
         return keep_rejected(self._open(), ticket, data, reason, now=now, keep=self._keep_rejected)
 
     def _open(self) -> Warehouse:

@@ -114,6 +114,14 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class UnexpectedFiles:
+    """Files that were seen where an asset's files arrive and are of no partition of it: why, by path."""
+
+    at: dt.datetime
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """A run that began to send a version of the dashboard; settled if it delivered, or was released.
 
@@ -134,7 +142,8 @@ class Evidence:
 
     ``materializations`` holds the newest per place, ``earlier`` older ones that checks and consumers
     refer to, by storage id. ``words`` are what people said, ``receipts`` what was begun to be sent, both
-    oldest first. ``unreadable`` says why nothing could be read; it holds everything.
+    oldest first. ``unexpected`` are files of unexpected names, by asset, where a load is missing.
+    ``unreadable`` says why nothing could be read; it holds everything.
     """
 
     as_of: dt.datetime
@@ -144,6 +153,7 @@ class Evidence:
     checks: Mapping[tuple[str, str, str | None], CheckResult] = field(default_factory=dict)
     words: Sequence[Word] = ()
     receipts: Sequence[Receipt] = ()
+    unexpected: Mapping[str, Sequence[UnexpectedFiles]] = field(default_factory=dict)
     unreadable: str = ""
 
 

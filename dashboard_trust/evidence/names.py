@@ -67,13 +67,13 @@ FILES = "dashboard_trust/files"
 """On a materialization: the files it was loaded from, by path: token of the store, sha256, size, rows, refused."""
 
 EXPECTED = "dashboard_trust/expected"
-"""On an asset's definition: by when what each partition is loaded from is expected, and what that is."""
+"""On an asset's definition: what file each partition is loaded from, and by when it is expected, if that is known."""
+
+LATE = "dashboard_trust/late"
+"""On a materialization: which of its files came after they were expected, and when."""
 
 UNEXPECTED = "dashboard_trust/unexpected_files"
 """On an observation: files that are of no partition, by path, with why."""
 
 ARRIVAL = "dashboard_trust/arrival"
 """A tag of a run: the version of the files that it was asked to load."""
-
-FILE_REFUSED = "dashboard_trust/file_refused"
-"""On the failure of a step: what it was to load may not be believed, and is not asked for again until it changes."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import dagster as dg
 
 from dashboard_trust.contracts.model import Promise
-from dashboard_trust.evidence.facts import CheckResult, Evidence, Materialization, Place
-from dashboard_trust.evidence.names import FAILURE, GATE_CHECK, SKIPPED, WORD
+from dashboard_trust.evidence.facts import CheckResult, Evidence, Materialization, Place, UnexpectedFiles
+from dashboard_trust.evidence.names import FAILURE, GATE_CHECK, SKIPPED, UNEXPECTED, WORD
 from dashboard_trust.readers.attempts import Failures, Held, find_attempt, find_last_word
 from dashboard_trust.readers.event_tables import EventTables, Row
-from dashboard_trust.readers.events import observed, parse_failure, parse_materialization, parse_word
+from dashboard_trust.readers.events import observed, parse_failure, parse_materialization, parse_unexpected, parse_word
 from dashboard_trust.readers.executions import CheckPlace, Executions
 from dashboard_trust.readers.runs import RunFacts, read_runs
 
@@ -55,6 +55,7 @@ class _Stored:
     plans: Mapping[Place, Sequence[Row]]
     checks: Executions
     words: Sequence[Row]
+    unexpected: Mapping[str, Sequence[UnexpectedFiles]]
     unanswered: Set[str]
     ended: Set[str]
     held: Held
@@ -75,6 +76,7 @@ def _read(instance: dg.DagsterInstance, promises: Sequence[Promise], as_of: dt.d
             stored.loads,
         ),
         words=[parse_word(row) for row in stored.words],
+        unexpected=stored.unexpected,
     )
 
 
@@ -129,12 +131,13 @@ def _read_tables(instance: dg.DagsterInstance, promises: Sequence[Promise]) -> _
         referred = (_pointers(newest.values()) | _targets(checks)) - set(newest)
         earlier = {row.storage_id: parse_materialization(row) for row in tables.loads(referred)}
         words = tables.observations(assets, WORD)
+        unexpected = _unexpected(tables, promises, loads)
         open_ = _open_attempts(plans.values(), checks)
         unanswered = {run_id for run_id, _ in open_}
         ended = tables.ended_runs(unanswered)
         held = {(*place, None) for place in tables.held_places(open_)} | _skipped(tables, open_)
         failures = _failures(tables, open_)
-    return _Stored(loads, earlier | newest, plans, checks, words, unanswered, ended, held, failures)
+    return _Stored(loads, earlier | newest, plans, checks, words, unexpected, unanswered, ended, held, failures)
 
 
 def _places(promises: Sequence[Promise]) -> set[Place]:
@@ -168,6 +171,18 @@ def _skipped(tables: EventTables, attempts: Set[tuple[str, str]]) -> set[tuple[s
     """Return (run, asset, partition, check) of what these runs say they skipped because of something above."""
     said = tables.observations({asset for _, asset in attempts}, SKIPPED) if attempts else ()
     return {(row.run_id, row.asset, row.partition, check) for row in said for check in observed(row)[SKIPPED] or [None]}
+
+
+def _unexpected(
+    tables: EventTables, promises: Sequence[Promise], loads: Mapping[Place, Materialization]
+) -> dict[str, list[UnexpectedFiles]]:
+    """Return the files of unexpected names of those assets of which a file is missing: it may be one of them."""
+    asked = [one for promise in promises for one in promise.requirements if one.arrival]
+    missing = {one.asset for one in asked if (one.asset, one.partition) not in loads}
+    found: dict[str, list[UnexpectedFiles]] = {}
+    for row in tables.observations(missing, UNEXPECTED) if missing else ():
+        found.setdefault(row.asset, []).append(parse_unexpected(row))
+    return found
 
 
 def _failures(tables: EventTables, attempts: Set[tuple[str, str]]) -> Failures:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from dashboard_trust.evidence.facts import CheckResult, DayResult, FileVersion, Materialization
+from dashboard_trust.evidence.facts import CheckResult, DayResult, FileVersion, Materialization, UnexpectedFiles
 from dashboard_trust.evidence.failures import Failure
 from dashboard_trust.evidence.names import (
     CHANGED_DAYS,
@@ -21,6 +21,7 @@ from dashboard_trust.evidence.names import (
     FAILURE,
     FILES,
     FINGERPRINT,
+    UNEXPECTED,
     WORD,
 )
 from dashboard_trust.evidence.words import Word
@@ -124,6 +125,11 @@ def parse_word(row: Row) -> Word:
 def parse_failure(row: Row) -> Failure:
     """Return what a step said of its failure, as an observation keeps it; raise KeyError where it is not that."""
     return Failure.parse(observed(row)[FAILURE])
+
+
+def parse_unexpected(row: Row) -> UnexpectedFiles:
+    """Return the files of unexpected names that an observation tells."""
+    return UnexpectedFiles(row.at, observed(row)[UNEXPECTED])
 
 
 def observed(row: Row) -> dict[str, Any]:

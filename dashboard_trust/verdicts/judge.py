@@ -121,7 +121,7 @@ def _examine(requirement: Requirement, promise: Promise, evidence: Evidence) -> 
     if newest is None and tried:
         return  # the attempt says why there is nothing
     if newest is None:
-        yield _finding(requirement, Outcome.MISSING, describe_missing(requirement, evidence.as_of), None)
+        yield _finding(requirement, Outcome.MISSING, describe_missing(requirement, evidence), None)
         return
     absent = [day for day in requirement.days if newest.days is not None and day not in newest.days]
     if absent:

@@ -29,14 +29,28 @@ def describe_absent(load: Materialization, days: Sequence[str]) -> str:
     return f"its newest load holds no rows for {listed(days)}{more}"
 
 
-def describe_missing(requirement: Requirement, as_of: dt.datetime) -> str:
-    """Say that nothing was ever loaded, and by when it was to come, where that is known."""
-    if requirement.expected is None:
-        return "was never materialized"
-    expected, arrival = moment(requirement.expected), requirement.arrival or "its input"
-    if as_of >= requirement.expected:
-        return f"was never materialized: {arrival} is late, it was expected by {expected}"
-    return f"was never materialized; {arrival} is expected by {expected}"
+def describe_missing(requirement: Requirement, evidence: Evidence) -> str:
+    """Say that nothing was ever loaded, of which file, by when it was to come, and which came under another name."""
+    said = "was never materialized"
+    arrival = requirement.arrival or "its input"
+    if requirement.expected is not None:
+        expected = moment(requirement.expected)
+        late = f": {arrival} is late, it was expected by {expected}"
+        said += late if evidence.as_of >= requirement.expected else f"; {arrival} is expected by {expected}"
+    elif requirement.arrival:
+        said += f": no {arrival} was loaded"
+    return said + _describe_unexpected(requirement, evidence)
+
+
+def _describe_unexpected(requirement: Requirement, evidence: Evidence) -> str:
+    """Name the files of unexpected names that came since the time began of which a file is missing."""
+    since = requirement.period.start if requirement.period is not None else None
+    seen = [one for one in evidence.unexpected.get(requirement.asset, ()) if since is None or one.at >= since]
+    if not seen:
+        return ""
+    files = {path: why for one in seen for path, why in one.files.items()}
+    told = listed([f"{path} {why}" for path, why in files.items()])
+    return f"; unexpected files came, the last {moment(seen[-1].at)}: {told}"
 
 
 def _late(consumer: Materialization, asked: Input, evidence: Evidence) -> str:

@@ -25,16 +25,21 @@ CREATE_REJECTIONS = f"""
 def keep_rejected(  # noqa: PLR0913  # a refused write, and for how long
     warehouse: Warehouse, ticket: Ticket, data: pa.Table, reason: str, *, now: dt.datetime, keep: dt.timedelta
 ) -> str:
-    """Keep the rows of a refused write in a table of their own, and return its name."""
+    """Keep the rows of a refused write in a table of their own, and return its name.
+
+    Those that an earlier try of the same write kept give way to them.
+    """
     what, kept_in = ticket.slice, f"{SCHEMA}.rows_{ticket.write_id}"
     values = (ticket.write_id, what.table, ", ".join(what.names), kept_in, ticket.by, reason)
     data = _with_types(data)
     with warehouse.session(f"keeping what was refused of {what}") as session:
         if session.columns(REJECTIONS) is None:
             make_table(session, REJECTIONS, parse_one(CREATE_REJECTIONS, dialect="duckdb"))
+        session.query(exp.delete(table(REJECTIONS), where=exp.column("write_id").eq(ticket.write_id)))
         # On record before it is there: whoever is killed in between leaves nothing that is never collected.
         row = exp.Tuple(expressions=[exp.convert(v) for v in (*values, now.isoformat(), (now + keep).isoformat())])
         session.query(exp.insert(exp.values([row]), table(REJECTIONS), columns=COLUMNS))
+        session.query(drop_table(kept_in))
         session.create(kept_in, data.schema)
         rows = session.stage(data)
         with session.transaction():

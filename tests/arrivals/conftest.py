@@ -24,7 +24,7 @@ from dashboard_trust.arrivals.stores import Store
 from dashboard_trust.enforcement.io_manager import TrustedIOManager
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 
-AZURITE = "azurite@3.37.0"
+AZURITE = "azurite@3.35.0"  # the newest that does with the Node of Debian and of Ubuntu, 18
 AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-10")
 COLUMNS = (FileColumn("id", "integer", required=True), FileColumn("amount", "decimal(18, 2)"))
@@ -89,7 +89,7 @@ def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     program = folder / "node_modules" / ".bin" / "azurite-blob"
     if not program.exists():
         npm = shutil.which("npm")
-        assert npm, "npm is needed for Azurite: install Node 20"
+        assert npm, f"npm is not on the PATH, and {AZURITE} is installed by it: apt-get install npm, or Node from 18 on"
         install = [npm, "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder), AZURITE]
         subprocess.run(install, check=True)
     with socket.socket() as free:
@@ -186,17 +186,18 @@ class Landing:
 
     def work(self) -> list[tuple[str | None, bool | str]]:
         """Tick once and do what was asked for; return the partitions, and whether their runs succeeded, else why not."""  # noqa: E501
-        return [(request.partition_key, _told(self.launch(request))) for request in self.tick()]
+        return [(request.partition_key, self.told(self.launch(request))) for request in self.tick()]
+
+    @staticmethod
+    def told(result: dg.ExecuteInProcessResult) -> bool | str:
+        """Return whether a run succeeded, else why not."""
+        errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+        return result.success or " ".join((error.cause or error).message for error in errors)
 
     def rows(self, columns: str = "day, id, amount") -> list[tuple]:
         """What is in the table."""
         with self.warehouse.connect("test") as connection:
             return connection.execute(f"SELECT {columns} FROM raw.orders ORDER BY ALL").fetchall()
-
-
-def _told(result: dg.ExecuteInProcessResult) -> bool | str:
-    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
-    return result.success or " ".join((error.cause or error).message for error in errors)
 
 
 @pytest.fixture

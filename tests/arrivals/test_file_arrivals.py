@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from dashboard_trust.arrivals import asked
 from dashboard_trust.arrivals.completeness import Settled
 from dashboard_trust.arrivals.look import MOST_RUNS
 from dashboard_trust.arrivals.patterns import PathPattern
 from dashboard_trust.contracts.model import DashboardContract, ReadyBy
 from dashboard_trust.enforcement.gated_assets import trust, trusted_dashboard
-from dashboard_trust.evidence.names import UNEXPECTED
+from dashboard_trust.evidence.names import LATE, UNEXPECTED
+from dashboard_trust.failures.policy import Retries
 
 D1, D2, D3 = "2026-01-01", "2026-01-02", "2026-01-03"
 
@@ -35,7 +38,7 @@ def test_a_file_whose_run_was_killed_is_asked_for_again(landing):
 
     (again,) = landing.tick()
 
-    assert again.run_key != request.run_key
+    assert (again.run_key, request.run_key) == (None, None)  # Dagster launches a run key once
     assert landing.launch(again).success
     assert landing.tick() == []
 
@@ -51,7 +54,9 @@ def test_a_file_is_not_asked_for_while_a_run_loads_it(landing):
     assert "a run is loading 2026-01-01" in landing.said
 
 
-def test_a_file_whose_runs_are_killed_is_given_up_after_three(landing):
+def test_a_file_whose_runs_are_killed_is_given_up_after_so_many(landing, monkeypatch):
+    moment = dt.timedelta(microseconds=1)
+    monkeypatch.setattr(asked, "AGAIN", Retries(limit=3, first_pause=moment, longest_pause=moment))
     landing.put(D1, "1,1.50")
     for _ in range(3):
         (request,) = landing.tick()
@@ -60,6 +65,118 @@ def test_a_file_whose_runs_are_killed_is_given_up_after_three(landing):
     assert landing.tick() == []
     landing.put(D1, "1,1.60")
     assert landing.work() == [(D1, True)]
+
+
+def test_runs_that_break_are_not_answered_with_a_storm_of_others(landing):
+    landing.put(D1, "1,1.50")
+    for _ in range(2):
+        (request,) = landing.tick()
+        create_run(landing, request, dg.DagsterRunStatus.FAILURE)
+
+    assert landing.tick() == []
+    assert "its runs broke; it is asked for again at" in landing.said
+
+
+def test_twelve_times_outlive_an_outage_of_two_hours():
+    pauses = [asked.AGAIN.pause(n, draw=0.5) for n in range(1, asked.AGAIN.limit - 1)]
+
+    assert sum(pauses, dt.timedelta()) > dt.timedelta(hours=2)
+
+
+def test_what_an_audit_refused_is_not_asked_for_again_until_it_changes(make_landing, local_bucket):
+    landing = make_landing(local_bucket, metadata={"dashboard_trust/audit": [{"unique": "id"}]})
+    landing.put(D1, "1,1.50", "1,2.50")
+    ((_, said),) = landing.work()
+    assert "AuditFailedError" in said
+
+    assert landing.work() == []
+    landing.put(D1, "1,1.50")
+    assert landing.work() == [(D1, True)]
+
+
+def test_a_file_that_is_corrected_while_its_run_goes_on_is_loaded_after_it(landing):
+    landing.put(D1, "1,1.50")
+    (request,) = landing.tick()
+    run = create_run(landing, request, dg.DagsterRunStatus.STARTED)
+    landing.put(D1, "1,99.50")
+
+    assert landing.tick() == []
+    landing.instance.report_run_failed(run)
+    assert landing.work() == [(D1, True)]
+    assert landing.rows("amount") == [(Decimal("99.50"),)]
+    assert landing.work() == []
+
+
+def test_a_load_that_comes_second_with_the_older_content_is_followed_by_the_newer(landing):
+    landing.put(D1, "1,1.50")
+    (request,) = landing.tick()
+    landing.put(D1, "1,99.50")
+    landing.launch(request)  # of the tick before; it finds what is there now
+    assert landing.rows("amount") == [(Decimal("99.50"),)]
+
+    assert landing.work() == []
+    landing.put(D1, "1,1.50")
+    assert landing.work() == [(D1, True)]
+
+
+def test_what_is_moved_away_after_its_load_changes_nothing(landing):
+    landing.put(D1, "1,1.50")
+    landing.put(D2, "2,1.50")
+    assert len(landing.work()) == 2
+
+    landing.bucket.remove(f"orders/{D1}.csv")
+
+    assert landing.work() == []
+    landing.cursor = None
+    assert landing.work() == []
+    assert len(landing.rows()) == 2
+
+
+def test_a_wiped_partition_is_loaded_again(landing):
+    landing.put(D1, "1,1.50")
+    landing.work()
+    landing.instance.wipe_assets([dg.AssetKey(["raw", "orders"])])
+    landing.cursor = None
+
+    (request,) = landing.tick()
+
+    assert request.run_key is None  # Dagster launches a run key once, whatever was wiped
+    assert landing.launch(request).success
+
+
+def test_two_sensors_on_one_folder_leave_each_other_alone(make_landing, local_bucket):
+    others = {"orders": PathPattern("orders-{day:%Y-%m-%d}.csv"), "returns": PathPattern("returns-{day:%Y-%m-%d}.csv")}
+    for name in others:
+        local_bucket.put(f"{name}-{D1}.csv", "id,amount\n1,1.50\n")
+    local_bucket.put("readme.txt", "hello")
+    ignored = [others["returns"], PathPattern("readme.txt")]
+    landing = make_landing(local_bucket, pattern=others["orders"], ignored=ignored)
+
+    assert landing.work() == [(D1, True)]
+    assert landing.observed == []
+    assert landing.work() == []
+
+
+def test_a_file_of_a_day_that_is_not_over_waits_where_the_partitions_end_too(make_landing, local_bucket):
+    today = dt.datetime.now(dt.UTC).date()
+    landing = make_landing(local_bucket, partitions=dg.DailyPartitionsDefinition("2026-01-01", end_date="2999-01-01"))
+    landing.put(str(today), "1,1.50")
+
+    assert landing.work() == []
+    assert f"partition {today} is not over yet" in landing.said
+    assert landing.observed == []
+
+
+def test_a_file_that_takes_too_long_to_compare_is_loaded_again_and_stops_no_tick(landing, monkeypatch):
+    landing.put(D1, "1,1.50")
+    landing.work()
+    monkeypatch.setattr("dashboard_trust.arrivals.look.MOST_BYTES", 5)
+    monkeypatch.setattr("dashboard_trust.arrivals.look.hash_file", None)
+
+    landing.put(D1, "1,1.50")
+
+    assert landing.work() == [(D1, True)]
+    assert landing.rows("id") == [(1,)]
 
 
 def test_a_refused_file_is_not_asked_for_again_until_it_changes(landing):
@@ -200,13 +317,29 @@ def test_a_late_file_is_a_finding_of_its_dashboards_with_the_time_it_was_expecte
     )
     defs = trust(dg.Definitions([landing.asset, dashboard], resources=landing.defs.resources))
 
+    local_bucket.put("orders/2026-O1-01.csv", "id,amount\n1,1.50\n")
+    landing.tick()
+    for observation in landing.observed:
+        landing.instance.report_runless_asset_event(observation)
+
     (finding,) = verdict_of(defs, "dashboards/orders", D1).findings
 
     assert finding.asset == "raw/orders"
+    assert finding.owner == "team:orders"
+    assert "orders/2026-O1-01.csv is not named like orders/{day:%Y-%m-%d}.csv" in finding.reason
     assert "orders/{day:%Y-%m-%d}.csv is late, it was expected by 2026-01-02 05:00 UTC" in finding.reason
     landing.put(D1, "1,1.50")
     assert landing.work() == [(D1, True)]
     assert not verdict_of(defs, "dashboards/orders", D1).findings
+    (load,) = landing.instance.fetch_materializations(dg.AssetKey(["raw", "orders"]), limit=1).records
+    said = load.asset_materialization.metadata[LATE].value
+    assert said.startswith("orders/2026-01-01.csv came ")
+    assert said.endswith("and was expected by 2026-01-02 05:00 UTC")
+
+    landing.put(D1, "1,2.50")
+    landing.work()
+    (load,) = landing.instance.fetch_materializations(dg.AssetKey(["raw", "orders"]), limit=1).records
+    assert LATE not in load.asset_materialization.metadata  # corrected, not late
 
 
 def test_a_missing_folder_is_waited_for(make_landing, local_bucket):
@@ -214,4 +347,4 @@ def test_a_missing_folder_is_waited_for(make_landing, local_bucket):
     Path(local_bucket.store.url).rmdir()
 
     assert landing.tick() == []
-    assert "is not there yet" in landing.said
+    assert "has nothing yet where orders/{day:%Y-%m-%d}.csv is to arrive" in landing.said

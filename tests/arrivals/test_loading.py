@@ -9,15 +9,21 @@ import io
 import lzma
 from decimal import Decimal
 
+import dagster as dg
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dashboard_trust.arrivals.completeness import Manifest
+from dashboard_trust.arrivals.completeness import Manifest, Marker, Settled
 from dashboard_trust.arrivals.declaration import Csv, FileColumn, JsonLines, Parquet
 from dashboard_trust.arrivals.patterns import PathPattern
+from dashboard_trust.contracts.model import ReadyBy
+from dashboard_trust.contracts.sources import Source
+from dashboard_trust.enforcement.calls import FAILURE_CLASS_TAG
+from dashboard_trust.enforcement.gated_assets import trust
+from dashboard_trust.errors import InvalidInputError
 
 D1, D2 = "2026-01-01", "2026-01-02"
 GZ = PathPattern("{day:%Y-%m-%d}.csv.gz")
@@ -200,6 +206,107 @@ def test_what_a_manifest_says_of_a_file_is_compared_with_what_was_read(make_land
     ((_, told),) = landing.work()
 
     assert said in str(told)
+
+
+@pytest.mark.parametrize(
+    ("complete", "said"),
+    [
+        (Settled(3600), "was written less than 3600 s ago"),
+        (Marker(PathPattern("orders/{day:%Y-%m-%d}.done")), "waits for its marker orders/2026-01-01.done"),
+        (Manifest(PathPattern("orders/{day:%Y-%m-%d}.json")), "waits for its manifest orders/2026-01-01.json"),
+        (Manifest(PathPattern("orders/manifest.json")), "orders/b.csv is in the manifest and has not arrived"),
+    ],
+)
+def test_a_run_that_a_person_launches_loads_nothing_that_is_not_all_there(make_landing, local_bucket, complete, said):
+    landing = make_landing(local_bucket, complete=complete)
+    landing.put(D1, "1,1.50")
+    local_bucket.put("orders/manifest.json", '[{"name": "2026-01-01.csv"}, {"name": "b.csv"}]')
+
+    told = landing.launch(dg.RunRequest(partition_key=D1, asset_selection=[dg.AssetKey(["raw", "orders"])]))
+
+    assert not told.success
+    assert said in landing.told(told)
+
+
+def test_a_manifest_that_is_mended_is_tried_with_the_same_files(make_landing, local_bucket):
+    landing = make_landing(local_bucket, complete=Manifest(PathPattern("orders/{day:%Y-%m-%d}.json")))
+    landing.put(D1, "1,1.50")
+    local_bucket.put("orders/2026-01-01.json", '[{"name": "2026-01-01.csv", "rows": 5}]')
+    landing.work()
+    assert landing.work() == []
+
+    local_bucket.put("orders/2026-01-01.json", '[{"name": "2026-01-01.csv", "rows": 1}]')
+
+    assert landing.work() == [(D1, True)]
+
+
+def test_a_manifest_that_is_named_like_the_files_is_none_of_them(make_landing, local_bucket):
+    landing = make_landing(
+        local_bucket,
+        pattern=PathPattern("{day:%Y-%m-%d}/{piece}.json"),
+        format=JsonLines(),
+        complete=Manifest(PathPattern("{day:%Y-%m-%d}/manifest.json")),
+    )
+    local_bucket.put("2026-01-01/a.json", '{"id": 1}\n')
+    local_bucket.put("2026-01-01/manifest.json", '[{"name": "a.json"}]')
+
+    assert landing.work() == [(D1, True)]
+    assert landing.rows("id") == [(1,)]
+
+
+@pytest.mark.parametrize("pattern", ["orders/{day:%Y-%m-%d}.csv", "orders/*.done"])
+def test_a_marker_without_a_name_of_its_own_is_refused(make_landing, local_bucket, pattern):
+    with pytest.raises(InvalidInputError, match="needs a name of its own"):
+        make_landing(local_bucket, complete=Marker(PathPattern(pattern)))
+
+
+def test_a_file_without_rows_takes_the_place_of_one_with_rows_where_that_is_declared(make_landing, local_bucket):
+    landing = make_landing(local_bucket, accept_empty=True)
+    landing.put(D1, "1,1.50")
+    assert landing.work() == [(D1, True)]
+    landing.put(D1)
+
+    assert landing.work() == [(D1, True)]
+    assert landing.rows() == []
+
+
+def test_files_without_a_partition_of_time_are_not_expected_by_a_time(make_landing, local_bucket):
+    with pytest.raises(InvalidInputError, match="tells no partition of time"):
+        make_landing(local_bucket, pattern=PathPattern("customers.csv"), partitions=None, expected=ReadyBy(dt.time(6)))
+
+
+@pytest.mark.parametrize("options", [{}, {"partitions": dg.WeeklyPartitionsDefinition("2026-01-04", end_date="2026-02-01")}])  # fmt: skip  # noqa: E501
+def test_what_has_not_arrived_is_said_with_its_path(make_landing, local_bucket, options):
+    landing = make_landing(local_bucket, **options)
+
+    told = landing.launch(dg.RunRequest(partition_key="2026-01-04", asset_selection=[dg.AssetKey(["raw", "orders"])]))
+
+    assert "orders/2026-01-" in landing.told(told)
+    assert "has not arrived in" in landing.told(told)
+
+
+def test_a_date_that_is_coarser_than_the_partitions_loads_nothing_into_others(make_landing, local_bucket):
+    weekly = dg.WeeklyPartitionsDefinition("2026-01-04", end_date="2026-02-01")
+    landing = make_landing(local_bucket, pattern=PathPattern("{day:%Y-%m}.csv"), partitions=weekly)
+    local_bucket.put("2026-01.csv", "id,amount\n1,1.50\n")
+
+    told = landing.launch(dg.RunRequest(partition_key="2026-01-11", asset_selection=[dg.AssetKey(["raw", "orders"])]))
+
+    assert "has not arrived in" in landing.told(told)
+
+
+def test_a_refused_file_is_a_failure_of_class_data(make_landing, local_bucket):
+    landing = make_landing(local_bucket)
+    landing.put(D1, "x,1.50")
+    source = Source("crm", assets=("raw/orders",), owner="team:crm")
+    landing.defs = trust(landing.defs, sources=[source])
+    (request,) = landing.tick()
+
+    assert not landing.launch(request).success
+
+    (run,) = landing.instance.get_runs()
+    assert run.tags[FAILURE_CLASS_TAG] == "data"
+    assert landing.tick() == []
 
 
 def test_an_audit_looks_at_the_rows_before_anybody_can(make_landing, local_bucket):

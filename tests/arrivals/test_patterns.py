@@ -106,6 +106,7 @@ def test_all_files_of_a_partition_are_of_one_group_and_no_others():
         ("a/{day:%Y-%m-%d}-{piece}.csv", DAILY, "2026-01-02", "a/2026-01-02-"),
         ("a/{day:%Y-%m-%d}.csv", WEEKLY, "2026-01-04", "a/2026-01-"),
         ("a/{day:%Y-%m-%d}.csv", WEEKLY, "2026-01-25", "a/2026-01-"),
+        ("a/{day:%Y-%d-%m}.csv", WEEKLY, "2026-01-11", "a/"),
         ("a/{day:%d.%m.%Y}.csv", WEEKLY, "2026-01-11", "a/"),
         ("{region}/x.csv", dg.StaticPartitionsDefinition(["eu"]), "eu", "eu/x.csv"),
         ("x/*/{region}.csv", dg.StaticPartitionsDefinition(["eu"]), "eu", "x/"),

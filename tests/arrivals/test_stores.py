@@ -38,6 +38,20 @@ def test_a_file_that_is_delivered_again_is_not_loaded_again(make_landing, bucket
     assert landing.work() == []
 
 
+def test_a_file_that_is_put_back_to_what_it_was_is_loaded_again(make_landing, bucket):
+    landing = make_landing(bucket)
+    keys = []
+    for amount in ("1.50", "2.50", "1.50"):
+        landing.put("2026-01-01", f"1,{amount}")
+        (request,) = landing.tick()
+        keys.append(request.run_key)
+        assert landing.launch(request).success
+
+    assert landing.rows() == [(D1, 1, Decimal("1.50"))]
+    assert landing.work() == []
+    assert keys == [None] * 3  # a store's mark comes again with its content, and Dagster launches a run key once
+
+
 def test_a_lost_cursor_loads_nothing_twice(make_landing, bucket):
     landing = make_landing(bucket)
     landing.put("2026-01-01", "1,1.50")

@@ -44,9 +44,13 @@ def resources() -> dg.Definitions:
 """
 
 
-def load(project, tmp_path) -> dg.Definitions:
+def write_resources(project, tmp_path) -> None:
     file = project.folder / "src" / project.package / "defs" / "warehouse.py"
     file.write_text(WAREHOUSE.format(tmp_path / "warehouse.duckdb"))
+
+
+def load(project, tmp_path) -> dg.Definitions:
+    write_resources(project, tmp_path)
     return project.load()
 
 
@@ -91,6 +95,7 @@ def test_what_cannot_be_meant_is_an_error_that_names_it(project, landing, line, 
     ("old", "new", "named"),
     [
         ("{day:%Y-%m-%d}", "{customer}", "partitions 'day' is no field"),
+        ("partitions: {day:", "partitions: {da:", "partitions 'da' is no field"),
         ("%Y-%m-%d", "%Y-%q", "%q in {day} is not known"),
         ('{schedule: daily, start: "2026-01-01"}', "{schedule: daily}", "a schedule with its start"),
         ('{schedule: daily, start: "2026-01-01"}', "{values: [a]}", "does not say the partition"),
@@ -124,3 +129,23 @@ def test_every_line_of_a_scaffold_can_be_used(project, landing, tmp_path):
 
     assert {key.name for key in asset.check_keys} == {"rows_fit", "unique_id"}
     assert asset.metadata_by_key[LANDED]["dashboard_trust/expected"]["time"] == "06:00:00"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)  # three starts of dg
+def test_dg_scaffolds_and_checks_it(project, tmp_path):
+    code, said = project.dg("scaffold", "defs", "dashboard_trust.components.TrustedFiles", "landed")
+    file = project.folder / "src" / project.package / "defs" / "landed" / "defs.yaml"
+    assert code == 0, said
+    assert 'pattern: "landed/{day:%Y-%m-%d}.csv"' in file.read_text()
+    assert f"# transform: {project.package}.files:landed" in file.read_text()
+
+    # What was scaffolded is valid; where its rows are written is the project's to say.
+    code, said = project.dg("check", "defs")
+    assert code != 0
+    assert "All component YAML validated successfully" in said
+    assert "warehouse_io" in said
+
+    write_resources(project, tmp_path)
+    code, said = project.dg("check", "defs")
+    assert (code, "All definitions loaded successfully" in said) == (0, True), said

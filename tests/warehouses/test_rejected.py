@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import pyarrow as pa
-import pytest
 from sqlglot import parse_one
 
-from dashboard_trust.errors import DashboardTrustError
 from dashboard_trust.warehouses.rejected import collect_rejected, keep_rejected
 from dashboard_trust.warehouses.replace import Slice, draw_ticket
+from dashboard_trust.warehouses.session import drop_table
 
 NOW, DAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.timedelta(days=1)
 ROWS = pa.table({"id": [1, 2]})
@@ -22,15 +21,24 @@ def keep(warehouse) -> str:
 
 
 def test_what_a_process_left_that_ended_while_it_kept_them_is_collected(warehouse):
+    kept_in = keep(warehouse)
+    with warehouse.session("test") as session:
+        session.query(drop_table(kept_in))  # it is on record before it is there
+
+        assert collect_rejected(session, NOW + 2 * DAY) == [kept_in]
+        assert collect_rejected(session, NOW + 2 * DAY) == []
+
+
+def test_what_an_earlier_try_of_the_same_write_kept_gives_way(warehouse):
     with warehouse.session("test") as session:
         session.query(parse_one("CREATE SCHEMA trust_rejected"))
         session.query(parse_one("CREATE TABLE trust_rejected.rows_write1 (other INT)"))
-    with pytest.raises(DashboardTrustError):
-        keep(warehouse)
+
+    kept_in = [keep(warehouse), keep(warehouse)]
 
     with warehouse.session("test") as session:
-        assert collect_rejected(session, NOW + 2 * DAY) == ["trust_rejected.rows_write1"]
-        assert session.columns("trust_rejected.rows_write1") is None
+        assert session.read(kept_in[0]).to_pydict() == ROWS.to_pydict()
+        assert collect_rejected(session, NOW + 2 * DAY) == kept_in[:1]
 
 
 def test_they_are_kept_for_their_time_and_no_longer(warehouse):
