@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 
 import dagster as dg
 import pytest
 
-from dashboard_trust.demo.crm import build_arrival_sensor, build_crm_opportunities
-from dashboard_trust.demo.home import Home
 from dashboard_trust.enforcement.automation import (
     RANGE_END,
     RANGE_START,
@@ -18,7 +15,6 @@ from dashboard_trust.enforcement.automation import (
     stretches,
 )
 from dashboard_trust.enforcement.gate import Standing
-from dashboard_trust.enforcement.io_manager import TrustedIOManager
 from dashboard_trust.evidence.facts import Materialization
 from dashboard_trust.verdicts.verdict import Readiness, Verdict
 
@@ -174,45 +170,3 @@ def test_what_was_shown_is_current_as_long_as_nothing_newer_would_be_read(delive
 
 def test_stretches_are_cut_at_every_gap():
     assert list(stretches("abcdef", {"a", "c", "d", "f"})) == [["a"], ["c", "d"], ["f"]]
-
-
-@pytest.fixture
-def arrivals(instance, tmp_path, monkeypatch):
-    """The sensor on three days' CRM files, the second of them without a column; a tick runs what it asks for."""
-    monkeypatch.setenv("DASHBOARD_TRUST_HOME", str(tmp_path))
-    folder = tmp_path / "landing" / "crm_opportunities"
-    folder.mkdir(parents=True)
-    for day in DAYS:
-        header = "opportunity_id,account,stage,amount" + (",updated_at" if day != DAYS[1] else "")
-        (folder / f"{day}.csv").write_text(f"{header}\nOPP-1,Account 1,lead,10.00" + ",x\n" * (day != DAYS[1]))
-        os.utime(folder / f"{day}.csv", (0, 0))
-    partitions = dg.DailyPartitionsDefinition(DAYS[0], end_date="2024-03-04")
-    crm = build_crm_opportunities(partitions)
-    definition = build_arrival_sensor(crm, partitions)
-    io = TrustedIOManager(lambda: Home.from_environment().warehouse)
-    defs = dg.Definitions([crm], sensors=[definition], resources={"warehouse_io": io})
-
-    def tick() -> list[tuple[str, bool]]:
-        data = definition.evaluate_tick(dg.build_sensor_context(instance, definitions=defs))
-        return [(request.run_key, run_as_the_daemon(instance, defs, request)) for request in data.run_requests]
-
-    return tick
-
-
-def run_as_the_daemon(instance, defs: dg.Definitions, request: dg.RunRequest) -> bool:
-    key = {"dagster/run_key": request.run_key}
-    if instance.get_runs(dg.RunsFilter(tags=key)):
-        return False  # Dagster launches a run key once
-    job = defs.resolve_implicit_global_asset_job_def()
-    day = None if RANGE_START in request.tags else request.partition_key
-    tags = {**{name: request.tags[name] for name in (RANGE_START, RANGE_END) if name in request.tags}, **key}
-    job.execute_in_process(instance=instance, partition_key=day, tags=tags, raise_on_error=False)
-    return True
-
-
-def test_one_bad_file_keeps_no_other_from_being_loaded_and_is_not_tried_in_a_loop(arrivals):
-    ticks = [[(key.split(":")[0], launched) for key, launched in arrivals()] for _ in range(4)]
-
-    assert [launched for _, launched in ticks[0]] == [True]  # all three together
-    assert ticks[1] == [(day, True) for day in DAYS]
-    assert ticks[2:] == [[(DAYS[1], False)]] * 2
