@@ -50,6 +50,7 @@ class StreamField(Part):
     deleted_at: str = "_ab_cdc_deleted_at"
     full_list: FullListField | None = None
     may_be_empty: bool = False
+    may_shrink: bool = False
     changed_records: int | None = 0
     catalog: str = ""
     owner: str = ""

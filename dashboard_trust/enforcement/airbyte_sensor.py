@@ -17,6 +17,7 @@ from dashboard_trust.ingestion.airbyte_api import ENDED, AirbyteApi, Job
 MOST_TRIES = 3
 GIVEN_UP = dt.timedelta(minutes=30)
 """For so long Airbyte may begin another attempt of an `incomplete` job."""
+NOT_STARTED = dg.DagsterRunStatus.NOT_STARTED
 FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
@@ -66,15 +67,17 @@ def _decide(
         return dg.SkipReason(f"job {job.id} of connection {connection.name!r} is reported")
     tag = job_tag(connection.id)
     runs = instance.get_runs(dg.RunsFilter(tags={tag: str(job.id)}))
-    busy = next((run for run in runs if run.status not in FINISHED), None)
+    ended = [run for run in runs if run.status in FINISHED]
+    busy = next((run for run in runs if run.status not in (*FINISHED, NOT_STARTED)), None)
     if busy is not None:
         return dg.SkipReason(f"run {busy.run_id[:8]} is at job {job.id} of connection {connection.name!r}")
-    failed = [run for run in runs if run.status is not dg.DagsterRunStatus.SUCCESS]
+    failed = [run for run in ended if run.status is not dg.DagsterRunStatus.SUCCESS]
     # That a job failed is said once; what is not known of a good one may be known soon.
     if len(failed) >= (MOST_TRIES if job.status == "succeeded" else 1):
         told = f"job {job.id} of connection {connection.name!r} is not reported: its {len(failed)} runs failed"
         return dg.SkipReason(f"{told}; materialize its assets to sync again")
-    return dg.RunRequest(f"{connection.id}:{job.id}:{len(runs)}", asset_selection=due, tags={tag: str(job.id)})
+    # A run that was made and never launched, since the daemon died in between, has this very key: it is launched now.
+    return dg.RunRequest(f"{connection.id}:{job.id}:{len(ended)}", asset_selection=due, tags={tag: str(job.id)})
 
 
 def _is_over(job: Job) -> bool:

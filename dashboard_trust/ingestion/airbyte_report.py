@@ -76,9 +76,10 @@ def _ask(question: Callable[[], Any]) -> Any:
 def _streams(
     connection: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]], statuses: Sequence[Mapping[str, Any]]
 ) -> dict[str, StreamReport]:
-    prefix, found = connection.get("prefix") or "", {}
-    for name, configuration in read_configurations(connection).items():
-        names = (name, prefix + name)
+    prefix, found, configurations = connection.get("prefix") or "", {}, read_configurations(connection)
+    for name, configuration in configurations.items():
+        # Where another stream is called what this one is with the prefix, only its own name is its own.
+        names = (name,) if prefix + name in configurations else (name, prefix + name)
         counts = tuple(_count(attempt, names) for attempt in attempts)
         status, cause = _status([entry for entry in statuses if _is_of(entry, names)])
         found[name] = StreamReport(name, configuration, counts, status, cause)
@@ -136,7 +137,9 @@ def _configuration(entry: Mapping[str, Any]) -> StreamConfiguration:
         sync_mode=str(config.get("syncMode") or ""),
         destination_sync_mode=str(config.get("destinationSyncMode") or ""),
         cursor=".".join(config.get("cursorField") or stream.get("defaultCursorField") or ()),
-        primary_key=tuple(".".join(path) for path in config.get("primaryKey") or ()),
+        primary_key=tuple(
+            ".".join(path) for path in config.get("primaryKey") or stream.get("sourceDefinedPrimaryKey") or ()
+        ),
         fields=fields,
     )
 

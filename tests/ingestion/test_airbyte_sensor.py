@@ -43,6 +43,16 @@ def test_a_run_that_is_at_it_is_waited_for(shop, instance):
     assert "is at job" in shop.tick()
 
 
+def test_a_run_that_was_made_and_never_launched_is_asked_for_again_by_its_key(shop, instance):
+    shop.sync_elsewhere()
+    request = shop.tick()
+    job = shop.defs.resolve_implicit_global_asset_job_def()
+    instance.create_run_for_job(job, tags=request.tags, status=dg.DagsterRunStatus.NOT_STARTED)
+
+    # With this key Dagster launches the run that is there; without it, the sync would never be reported.
+    assert shop.tick().run_key == request.run_key
+
+
 def test_a_run_that_failed_is_asked_for_again_and_not_for_ever(shop):
     shop.sync_elsewhere()
     shop.airbyte.fault("POST", "connections/get", status=500)
