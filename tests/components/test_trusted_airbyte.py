@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 
 import dagster as dg
 import pytest
@@ -151,3 +152,28 @@ def test_dg_scaffolds_it_and_finds_nothing_wrong_with_what_it_wrote(project):
     assert code == 0, said
     code, said = project.dg("check", "defs")
     assert code == 0, said
+
+
+@pytest.mark.long
+def test_its_state_is_refreshed_as_a_person_does_and_loaded_without_a_server(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    connection = Connection("c1", "shop", ("true",), {}, (Stream("a", {}),), tmp_path / "landing", "crm_")
+    file = project.declare("", "shop", "TrustedAirbyte")
+    head = file.read_text()
+    with running_airbyte(Workspace("w", (connection,))) as endpoint:
+        where = written("connections: [{id: c1}]\n", endpoint.rest_url, endpoint.configuration_url)
+        file.write_text(head + textwrap.indent(where, "  "))
+        code, said = project.dg("utils", "refresh-defs-state")
+        assert code == 0, said
+
+    # The server is gone.
+    code, said = project.dg("list", "defs", "--json")
+    assert code == 0, said
+    assert '"raw/crm_a"' in said
+    assert '"raw/crm_a:sync_evidence"' in said
+    assert "shop_syncs" in said
+
+    code, said = project.dg("utils", "refresh-defs-state")
+    assert code != 0
+    assert "does not answer" in said
+    assert '"raw/crm_a"' in project.dg("list", "defs", "--json")[1]
