@@ -83,6 +83,10 @@ def trusted_airbyte(
             brings the rows into the warehouse; returns metadata by stream.
         asset_options: Anything else ``dg.multi_asset`` takes (``retry_policy``, ``name``), and ``group_name``.
     """
+    if "partitions_def" in asset_options:
+        raise InvalidInputError(
+            f"Connection {connection.name!r}: a sync brings whole streams, not partitions. Leave out partitions_def."
+        )
     settings = Settings(connection, workspace, warehouse, patience or Patience(), load)
     streams = {dg.AssetKey.from_user_string(connection.asset_of(stream)): stream for stream in connection.streams}
     group, kinds = asset_options.pop("group_name", None), asset_options.pop("kinds", set())

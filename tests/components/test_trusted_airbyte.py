@@ -10,7 +10,9 @@ import pytest
 
 from dashboard_trust.components import TrustedAirbyte
 from dashboard_trust.contracts.streams import ConnectionContract, FullList, StreamContract
+from dashboard_trust.enforcement.airbyte_assets import trusted_airbyte
 from dashboard_trust.enforcement.gated_assets import gates
+from dashboard_trust.errors import InvalidInputError
 from dashboard_trust.ingestion.airbyte_process import running_airbyte
 from dashboard_trust.ingestion.connections import Connection, Stream, Workspace
 
@@ -139,6 +141,12 @@ def test_in_a_project_it_is_loaded_and_what_stands_on_it_holds(project, run, is_
     assert is_held(run(defs, "dashboards/sales"))
     (requirement, *_) = gates(defs)[dg.AssetKey(["dashboards", "sales"])].binding.promise(None, instance).requirements
     assert set(requirement.checks) == {"sync_evidence", "stream_configuration", "deleted_keys"}
+
+
+def test_partitions_of_a_sync_are_refused():
+    shop = ConnectionContract("c", "shop", (StreamContract("a"),), schema="raw")
+    with pytest.raises(InvalidInputError, match="'shop': a sync brings whole streams, not partitions"):
+        trusted_airbyte(shop, lambda: None, lambda: None, partitions_def=dg.DailyPartitionsDefinition("2026-01-01"))
 
 
 @pytest.mark.long

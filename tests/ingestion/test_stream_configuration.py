@@ -118,6 +118,12 @@ def test_the_catalog_of_a_connection_is_read_as_airbyte_has_it():
     }
 
 
+def test_the_key_that_a_source_defines_is_its_primary_key():
+    entry = {"stream": {"name": "payments", "sourceDefinedPrimaryKey": [["id"]]}, "config": {"selected": True}}
+
+    assert read_configurations({"syncCatalog": {"streams": [entry]}})["payments"].primary_key == ("id",)
+
+
 def test_streams_of_one_name_are_told_apart_by_their_namespace():
     def entry(namespace, selected):
         return {"stream": {"name": "payments", "namespace": namespace}, "config": {"selected": selected}}
@@ -131,6 +137,12 @@ def test_a_contract_that_cannot_be_meant_is_refused():
         ConnectionContract("c", "shop", (), schema="raw")
     with pytest.raises(ContractError, match="a stream twice"):
         ConnectionContract("c", "shop", (StreamContract("a"), StreamContract("a")), schema="raw")
+    one_asset = (StreamContract("a", asset="raw/x"), StreamContract("b", asset="raw/x"))
+    with pytest.raises(ContractError, match="streams 'a' and 'b' have one asset, raw/x"):
+        ConnectionContract("c", "shop", one_asset, schema="raw")
+    one_table = (StreamContract("a", table="raw.x"), StreamContract("b", table="raw.x"))
+    with pytest.raises(ContractError, match=r"streams 'a' and 'b' have one table, raw\.x"):
+        ConnectionContract("c", "shop", one_table, schema="raw")
     with pytest.raises(ContractError, match="is compared by its primary_key"):
         StreamContract("a", full_list=FullList("raw.ids"))
     with pytest.raises(ContractError, match="0 or more"):
