@@ -127,6 +127,22 @@ def test_what_is_left_out_is_read_from_airbyte_once_and_kept(tmp_path, monkeypat
 
 
 @pytest.mark.filterwarnings("ignore:`parse_obj_as` is deprecated")
+def test_a_stream_is_where_its_namespace_puts_it_unless_it_is_declared():
+    known = {"schema": "raw", "prefix": "crm_", "streams": ["a", "b"], "places": {"a": ["shop", "a"]}}
+    (undeclared,) = component("connections: [{id: c1}]").connections
+    (declared,) = component("connections: [{id: c1, streams: [{name: a, table: x.y}]}]").connections
+    (all_in_one,) = component("connections: [{id: c1, schema_name: other}]").connections
+
+    shop = undeclared.build(known)
+    assert [(shop.asset_of(one), shop.table_of(one)) for one in shop.streams] == [
+        ("shop/crm_a", '"shop"."crm_a"'),
+        ("raw/crm_b", '"raw"."crm_b"'),
+    ]
+    assert [(one.asset, one.table) for one in declared.build(known).streams] == [("shop/crm_a", "x.y")]
+    assert [one.asset for one in all_in_one.build(known).streams] == ["", ""]
+
+
+@pytest.mark.filterwarnings("ignore:`parse_obj_as` is deprecated")
 def test_a_connection_of_which_nothing_is_known_yet_has_no_assets():
     assert not component("connections: [{id: c1}]").build({}).assets
 

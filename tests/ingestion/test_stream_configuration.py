@@ -8,7 +8,7 @@ import pytest
 
 from dashboard_trust.contracts.streams import ConnectionContract, FullList, StreamContract
 from dashboard_trust.errors import ContractError
-from dashboard_trust.ingestion.airbyte_report import read_configurations
+from dashboard_trust.ingestion.airbyte_report import read_configurations, read_places
 from dashboard_trust.ingestion.stream_configuration import find_drift
 from dashboard_trust.ingestion.sync_evidence import StreamConfiguration
 
@@ -130,6 +130,35 @@ def test_streams_of_one_name_are_told_apart_by_their_namespace():
 
     found = read_configurations({"syncCatalog": {"streams": [entry("shop", True), entry("archive", False)]}})
     assert {name: one.selected for name, one in found.items()} == {"shop.payments": True, "archive.payments": False}
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "places"),
+    [
+        ({}, {}),
+        ({"namespaceDefinition": "destination"}, {}),
+        ({"namespaceDefinition": "source"}, {"payments": ("shop", "payments")}),
+        (
+            {"namespaceDefinition": "customformat", "namespaceFormat": "raw_${SOURCE_NAMESPACE}"},
+            {"payments": ("raw_shop", "payments"), "rates": ("raw_", "rates")},
+        ),
+        ({"namespaceDefinition": "customformat", "namespaceFormat": "raw"}, {}),
+    ],
+)
+def test_a_table_is_where_the_connection_puts_the_namespace_of_its_source(namespaces, places):
+    streams = [{"stream": {"name": "payments", "namespace": "shop"}}, {"stream": {"name": "rates"}}]
+
+    assert read_places({**namespaces, "syncCatalog": {"streams": streams}}, "raw") == places
+
+
+def test_streams_of_one_name_have_tables_of_their_own():
+    streams = [{"stream": {"name": "payments", "namespace": one}} for one in ("shop", "archive")]
+    connection = {"namespaceDefinition": "source", "syncCatalog": {"streams": streams}}
+
+    assert read_places(connection, "raw") == {
+        "shop.payments": ("shop", "payments"),
+        "archive.payments": ("archive", "payments"),
+    }
 
 
 def test_a_contract_that_cannot_be_meant_is_refused():
