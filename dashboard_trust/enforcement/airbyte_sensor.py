@@ -15,6 +15,7 @@ from dashboard_trust.errors import DashboardTrustError
 from dashboard_trust.ingestion.airbyte_api import ENDED, AirbyteApi, Job
 
 MOST_TRIES = 3
+LOOKED_BACK = dt.timedelta(days=30)
 GIVEN_UP = dt.timedelta(minutes=30)
 """For so long Airbyte may begin another attempt of an `incomplete` job."""
 NOT_STARTED = dg.DagsterRunStatus.NOT_STARTED
@@ -44,7 +45,9 @@ def airbyte_sensor(
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         try:
             with open_workspace(workspace) as opened:
-                jobs = AirbyteApi(opened.get_client()).jobs(connection.id)
+                api = AirbyteApi(opened.get_client())
+                # A long list is asked for only where the short one is empty: nobody looked for days, or few syncs.
+                jobs = api.jobs(connection.id) or api.jobs(connection.id, LOOKED_BACK)
         # A server that is down is asked again at the next tick.
         except (DashboardTrustError, dg.Failure) as error:
             return dg.SkipReason(f"connection {connection.name!r} could not be looked at: {error}")
@@ -58,7 +61,7 @@ def _decide(
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask for a run about the newest job; the older ones are under its rows, and cannot be counted any more."""
     if not jobs:
-        return dg.SkipReason(f"connection {connection.name!r} has not been synced in the last two days")
+        return dg.SkipReason(f"connection {connection.name!r} has not been synced in the last {LOOKED_BACK.days} days")
     job = jobs[0]
     if not _is_over(job):
         return dg.SkipReason(f"job {job.id} of connection {connection.name!r} is not at its end: {job.status}")

@@ -107,6 +107,13 @@ def test_a_server_that_is_down_is_asked_again_at_the_next_tick(shop):
     assert "has not been synced" in shop.tick()
 
 
+def test_a_sync_of_the_days_in_which_nobody_looked_is_reported(shop):
+    job = shop.sync_elsewhere()
+    shop.airbyte.fault("GET", "public/v1/jobs", times=1, change=lambda page: {**page, "data": []})
+
+    assert shop.tick().tags["dashboard_trust/airbyte.shop.job"] == str(job)
+
+
 @pytest.mark.long
 def test_a_sync_under_a_newer_one_is_unverified(shop):
     shop.sync_elsewhere()
