@@ -197,7 +197,7 @@ def _wrong_rows(facts: StreamFacts, table: TableFacts, declared: StreamContract)
         right = {committed, report.committed} if mode == "overwrite" else {committed}
         if (mode in EXACT and there not in right) or there > committed:
             yield f"{brought}, and the warehouse has {_rows(there)} of it"
-        elif committed and not there and not _takes_rows_out(facts, declared):
+        elif committed and not there and declared.deletes != "hard":
             yield f"{brought}, and the warehouse has none of it"
     if table.rows == 0 and facts.rows_before and not declared.may_be_empty:
         # Where nothing was overwritten, somebody emptied it: a reset, a person.

@@ -162,6 +162,8 @@ def test_rows_may_go_where_change_data_capture_takes_them_out_unless_it_is_decla
 
     assert not judge_stream(captured, DECLARED).holds
     assert judge_stream(captured, replace(DECLARED, deletes="soft")).word == "failed"
+    none = replace(captured, table=replace(captured.table, since=0))
+    assert "the warehouse has none of it" in judge_stream(none, DECLARED).reason
 
 
 NUMBERS = st.integers(0, 4)
