@@ -205,16 +205,23 @@ def _wrong_rows(facts: StreamFacts, table: TableFacts, declared: StreamContract)
             f"job {facts.job_id} brought no rows, and replaced" if mode in OVERWRITES else "its table is empty, of"
         )
         yield f"{emptied} {_rows(facts.rows_before)}"
-    if table.rows and mode in APPENDS and not (declared.may_shrink or _takes_rows_out(facts, declared)):
-        kept = table.rows - (table.since or 0) if mode == "append" else table.rows
-        if kept < (facts.rows_before or 0):
-            gone = _rows((facts.rows_before or 0) - kept)
-            yield f"{gone} of the {facts.rows_before} that were to be in its table before are gone"
+    yield from _gone_rows(facts, table, declared)
     if mode.endswith("_dedup") and table.doubled:
         yield f"{_rows(table.doubled)} share a primary key with another, though it is deduplicated"
     if declared.changed_records is not None and (table.changed or 0) > declared.changed_records:
         changed = f"{_rows(table.changed or 0)}, and {declared.changed_records} may be"
         yield f"changed or nulled on the way (_airbyte_meta.changes): {changed}"
+
+
+def _gone_rows(facts: StreamFacts, table: TableFacts, declared: StreamContract) -> Iterator[str]:
+    """Tell what is missing of the rows that were there before, and that no sync takes out."""
+    mode, before = facts.report.configuration.destination_sync_mode, facts.rows_before or 0
+    if not table.rows or mode not in APPENDS or declared.may_shrink or _takes_rows_out(facts, declared):
+        return
+    # What is new is known where nothing is replaced.
+    kept = table.rows - (table.since or 0) if mode == "append" else table.rows
+    if kept < before:
+        yield f"{_rows(before - kept)} of the {before} that were to be in its table before are gone"
 
 
 def _takes_rows_out(facts: StreamFacts, declared: StreamContract) -> bool:
