@@ -6,7 +6,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()],
-    patterns=["README.md", "docs/arrivals.md", "docs/failures.md", "docs/rules.md"],
+    patterns=["README.md", "docs/airbyte.md", "docs/arrivals.md", "docs/failures.md", "docs/rules.md"],
 ).pytest()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from dashboard_trust.components.fields import Part
@@ -50,6 +51,7 @@ class StreamField(Part):
     deleted_at: str = "_ab_cdc_deleted_at"
     full_list: FullListField | None = None
     may_be_empty: bool = False
+    may_shrink: bool = False
     changed_records: int | None = 0
     catalog: str = ""
     owner: str = ""
@@ -82,12 +84,23 @@ class ConnectionField(Part):
         streams = streams or tuple(StreamContract(name) for name in found.get("streams", ()))
         if not streams or not found.get("schema"):
             return None
+        prefix = found.get("prefix") or ""
+        places = {} if self.schema_name else found.get("places") or {}
         return ConnectionContract(
             id=self.id,
             name=found.get("name") or self.id,
-            streams=streams,
+            streams=tuple(_placed(stream, places.get(stream.name), prefix) for stream in streams),
             schema=found["schema"],
-            prefix=found.get("prefix") or "",
+            prefix=prefix,
             database=found.get("database") or "",
             owner=self.owner,
         )
+
+
+def _placed(stream: StreamContract, place: Sequence[str] | None, prefix: str) -> StreamContract:
+    """Return a stream with its asset and table where Airbyte puts them; what it declares itself stays."""
+    if place is None:
+        return stream
+    schema, name = place
+    asset, table = f"{schema}/{prefix}{name}", f'"{schema}"."{prefix}{name}"'
+    return dataclasses.replace(stream, asset=stream.asset or asset, table=stream.table or table)

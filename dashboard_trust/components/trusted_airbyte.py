@@ -94,9 +94,9 @@ class TrustedAirbyte(dg.StateBackedComponent, dg.Model, dg.Resolvable):
 
 
 def read_connection(workspace: BaseAirbyteWorkspace, connection_id: str) -> dict[str, Any]:
-    """Return what Airbyte says of a connection: name, prefix, database, schema and selected streams."""
+    """Return what Airbyte says of a connection: name, prefix, database, schema, selected streams and odd tables."""
     from dashboard_trust.ingestion.airbyte_api import AirbyteApi
-    from dashboard_trust.ingestion.airbyte_report import read_configurations
+    from dashboard_trust.ingestion.airbyte_report import read_configurations, read_places
 
     client = workspace.get_client()
     connection = AirbyteApi(client).connection(connection_id)
@@ -108,4 +108,5 @@ def read_connection(workspace: BaseAirbyteWorkspace, connection_id: str) -> dict
         "database": destination.get("database"),
         "schema": destination.get("schema"),
         "streams": streams,
+        "places": read_places(connection, destination.get("schema")),
     }

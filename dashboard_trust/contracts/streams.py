@@ -43,6 +43,7 @@ class StreamContract:
         deleted_at: The column that marks them.
         full_list: What its keys are compared with from time to time.
         may_be_empty: No rows where there were rows is no finding.
+        may_shrink: Rows that go from a table which no sync takes any from (a retention, a refresh) are no finding.
         changed_records: So many rows may say in ``_airbyte_meta`` that they were changed on the way; None for a
             destination that keeps no such column.
         catalog: The hash of the catalog that a person accepted.
@@ -61,6 +62,7 @@ class StreamContract:
     deleted_at: str = "_ab_cdc_deleted_at"
     full_list: FullList | None = None
     may_be_empty: bool = False
+    may_shrink: bool = False
     changed_records: int | None = 0
     catalog: str = ""
     owner: str = ""
@@ -101,6 +103,15 @@ class ConnectionContract:
             raise ContractError(f"Connection {self.name!r} declares no stream: name those that are to be assets.")
         if len(set(names)) < len(names):
             raise ContractError(f"Connection {self.name!r} declares a stream twice: {', '.join(sorted(names))}.")
+        for what, of in (("asset", self.asset_of), ("table", self.table_of)):
+            known: dict[str, str] = {}
+            for stream in self.streams:
+                other = known.setdefault(of(stream), stream.name)
+                if other != stream.name:
+                    both = f"{other!r} and {stream.name!r}"
+                    raise ContractError(
+                        f"Connection {self.name!r}: streams {both} have one {what}, {of(stream)}. Declare one for each."
+                    )
 
     def stream(self, name: str) -> StreamContract:
         """Return the stream ``name``; raise `ContractError` if it is not declared."""

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
@@ -28,7 +28,7 @@ from dashboard_trust.enforcement.airbyte_results import (
     describe_load,
     results_of,
 )
-from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
+from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_unmoved
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.errors import AirbyteUnreachableError, InvalidInputError, SyncFailedError
 from dashboard_trust.evidence.names import OWNERS
@@ -40,9 +40,6 @@ from dashboard_trust.ingestion.stream_configuration import find_drift
 from dashboard_trust.ingestion.stream_tables import count_rows, look_at_table
 from dashboard_trust.ingestion.sync_evidence import StreamFacts, TableFacts, judge_stream
 from dashboard_trust.warehouses.session import Session, Warehouse
-
-if TYPE_CHECKING:
-    from dagster_airbyte.resources import BaseAirbyteWorkspace
 
 TOLD = {
     SYNC_EVIDENCE: "What Airbyte says of the stream, and what the warehouse counts, is all there and fits together.",
@@ -86,6 +83,10 @@ def trusted_airbyte(
             brings the rows into the warehouse; returns metadata by stream.
         asset_options: Anything else ``dg.multi_asset`` takes (``retry_policy``, ``name``), and ``group_name``.
     """
+    if "partitions_def" in asset_options:
+        raise InvalidInputError(
+            f"Connection {connection.name!r}: a sync brings whole streams, not partitions. Leave out partitions_def."
+        )
     settings = Settings(connection, workspace, warehouse, patience or Patience(), load)
     streams = {dg.AssetKey.from_user_string(connection.asset_of(stream)): stream for stream in connection.streams}
     group, kinds = asset_options.pop("group_name", None), asset_options.pop("kinds", set())
@@ -110,9 +111,14 @@ def trusted_airbyte(
 def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen: Streams) -> Iterator[Any]:
     connection, earlier = settings.connection, {key: read_earlier(context.instance, key) for key in chosen}
     asked = read_asked(context.instance, context.run.run_id, connection.id)
-    before = _count_before(settings, chosen) if asked is None else {}
+    memory = recall(context.instance, context.run.run_id, connection.id)
+    # What a sync that began earlier found there cannot be counted any more.
+    before = _count_before(settings, chosen) if asked is None and memory.before is None else {}
     with _naming(connection, chosen), open_workspace(settings.workspace) as workspace:
-        report = _sync(context, settings, workspace, asked)
+        if asked is None:
+            report = sync(workspace, connection.id, settings.patience, memory)
+        else:
+            report = attach(workspace, connection.id, asked, settings.patience)
         there = {key: stream for key, stream in chosen.items() if _is_selected(report, stream)}
         described = settings.load(report, [stream.name for stream in there.values()]) if settings.load else {}
         with settings.warehouse().session(f"evidence of {connection.name}") as session:
@@ -125,21 +131,11 @@ def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen:
         load = _judge(stream, _facts(report, stream, table, known, newest), earlier[key], compared)
         yield describe_load(key, load, described.get(stream.name, {}))
         results |= {dg.AssetCheckKey(key, check): {None: result} for check, result in results_of(load).items()}
-    # Here the loads are stored, so that the results can name them.
+    # Here the loads are stored, so that the results can name them; of one that another run has replaced there are none.
     wanted = context.selected_asset_check_keys
-    yield from evaluate_partitions(context.instance, {key: found for key, found in results.items() if key in wanted})
+    asked_for = {key: found for key, found in results.items() if key in wanted}
+    yield from evaluate_unmoved(context.op_execution_context, asked_for, {})
     _refuse_absent(connection, report, [stream.name for key, stream in chosen.items() if key not in there])
-
-
-def _sync(
-    context: dg.AssetExecutionContext, settings: Settings, workspace: "BaseAirbyteWorkspace", asked: int | None
-) -> SyncReport:
-    """Sync, or take up the job that the run was launched for."""
-    connection_id = settings.connection.id
-    if asked is not None:
-        return attach(workspace, connection_id, asked, settings.patience)
-    memory = recall(context.instance, context.run.run_id, connection_id)
-    return sync(workspace, connection_id, settings.patience, memory)
 
 
 @contextmanager

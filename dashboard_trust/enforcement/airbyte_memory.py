@@ -30,6 +30,8 @@ COMPARED_KEYS = "dashboard_trust/compared_keys"
 """On a materialization: what the last comparison with a full list found (`KeyComparison`)."""
 
 LONGEST_ID = 40
+LOOKED_BACK = 50
+"""So many materializations are looked at for one that a sync left."""
 
 
 class OpensWorkspace(Protocol):
@@ -62,16 +64,25 @@ class Earlier:
 
 
 def read_earlier(instance: dg.DagsterInstance, key: dg.AssetKey) -> Earlier:
-    """Read the newest load of a stream; of one that says nothing that can be read, nothing."""
-    event = instance.get_latest_materialization_event(key)
-    load = event.asset_materialization if event else None
-    said: dict[str, Any] = {label: value.value for label, value in load.metadata.items()} if load else {}
+    """Read the newest load that a sync left of a stream; a materialization that somebody else reported is passed over.
+
+    Of a load that says nothing that can be read, nothing is known.
+    """
+    said: dict[str, Any] = next((said for said in _read_loads(instance, key) if JOB in said), {})
     return Earlier(
         _number(said.get(JOB)),
         _number(said.get(LAST_ROWS)),
         str(said.get(ACCEPTED_CATALOG) or ""),
         KeyComparison.parse(said.get(COMPARED_KEYS)),
     )
+
+
+def _read_loads(instance: dg.DagsterInstance, key: dg.AssetKey) -> Iterator[dict[str, Any]]:
+    """Yield the metadata of the materializations of an asset, newest first; mostly the first is all that is asked."""
+    for limit in (1, LOOKED_BACK):
+        for record in instance.fetch_materializations(key, limit=limit).records:
+            load = record.asset_materialization
+            yield {label: value.value for label, value in load.metadata.items()} if load else {}
 
 
 def job_tag(connection_id: str) -> str:
@@ -95,8 +106,9 @@ def recall(instance: dg.DagsterInstance, run_id: str, connection_id: str) -> Mem
     prefix, tags = _prefix(connection_id), _tags(instance, run_id)
 
     def keep(memory: Memory) -> None:
+        # A tag cannot be taken away: what is not known is empty.
         known = {"run": run_id, "before": memory.before, "job": memory.job}
-        instance.add_run_tags(run_id, {f"{prefix}.{name}": str(v) for name, v in known.items() if v is not None})
+        instance.add_run_tags(run_id, {f"{prefix}.{name}": "" if v is None else str(v) for name, v in known.items()})
 
     if tags.get(f"{prefix}.run") != run_id:
         return Memory(keep=keep)

@@ -92,6 +92,11 @@ def results_of(load: StreamLoad) -> Mapping[str, PartitionResult]:
 
 
 def _last_rows(load: StreamLoad) -> int | None:
-    """Return what the next sync that brings no rows is to be told there were."""
-    rows = load.facts.table.rows if load.facts.table else 0
-    return rows or (load.facts.rows_before if load.outcome.holds else 0)
+    """Return how many rows the next sync is to be told there were, or should have been."""
+    facts = load.facts
+    rows, before = facts.table.rows if facts.table else 0, facts.rows_before
+    if not load.outcome.holds:
+        return rows
+    if facts.report.configuration.destination_sync_mode == "append" and before is not None:
+        return before + facts.report.committed_in_all
+    return max(rows, before or 0) or before

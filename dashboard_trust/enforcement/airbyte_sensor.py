@@ -15,8 +15,10 @@ from dashboard_trust.errors import DashboardTrustError
 from dashboard_trust.ingestion.airbyte_api import ENDED, AirbyteApi, Job
 
 MOST_TRIES = 3
+LOOKED_BACK = dt.timedelta(days=30)
 GIVEN_UP = dt.timedelta(minutes=30)
 """For so long Airbyte may begin another attempt of an `incomplete` job."""
+NOT_STARTED = dg.DagsterRunStatus.NOT_STARTED
 FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
@@ -43,7 +45,9 @@ def airbyte_sensor(
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         try:
             with open_workspace(workspace) as opened:
-                jobs = AirbyteApi(opened.get_client()).jobs(connection.id)
+                api = AirbyteApi(opened.get_client())
+                # A long list is asked for only where the short one is empty: nobody looked for days, or few syncs.
+                jobs = api.jobs(connection.id) or api.jobs(connection.id, LOOKED_BACK)
         # A server that is down is asked again at the next tick.
         except (DashboardTrustError, dg.Failure) as error:
             return dg.SkipReason(f"connection {connection.name!r} could not be looked at: {error}")
@@ -57,7 +61,7 @@ def _decide(
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask for a run about the newest job; the older ones are under its rows, and cannot be counted any more."""
     if not jobs:
-        return dg.SkipReason(f"connection {connection.name!r} has not been synced in the last two days")
+        return dg.SkipReason(f"connection {connection.name!r} has not been synced in the last {LOOKED_BACK.days} days")
     job = jobs[0]
     if not _is_over(job):
         return dg.SkipReason(f"job {job.id} of connection {connection.name!r} is not at its end: {job.status}")
@@ -66,15 +70,17 @@ def _decide(
         return dg.SkipReason(f"job {job.id} of connection {connection.name!r} is reported")
     tag = job_tag(connection.id)
     runs = instance.get_runs(dg.RunsFilter(tags={tag: str(job.id)}))
-    busy = next((run for run in runs if run.status not in FINISHED), None)
+    ended = [run for run in runs if run.status in FINISHED]
+    busy = next((run for run in runs if run.status not in (*FINISHED, NOT_STARTED)), None)
     if busy is not None:
         return dg.SkipReason(f"run {busy.run_id[:8]} is at job {job.id} of connection {connection.name!r}")
-    failed = [run for run in runs if run.status is not dg.DagsterRunStatus.SUCCESS]
+    failed = [run for run in ended if run.status is not dg.DagsterRunStatus.SUCCESS]
     # That a job failed is said once; what is not known of a good one may be known soon.
     if len(failed) >= (MOST_TRIES if job.status == "succeeded" else 1):
         told = f"job {job.id} of connection {connection.name!r} is not reported: its {len(failed)} runs failed"
         return dg.SkipReason(f"{told}; materialize its assets to sync again")
-    return dg.RunRequest(f"{connection.id}:{job.id}:{len(runs)}", asset_selection=due, tags={tag: str(job.id)})
+    # A run that was made and never launched, since the daemon died in between, has this very key: it is launched now.
+    return dg.RunRequest(f"{connection.id}:{job.id}:{len(ended)}", asset_selection=due, tags={tag: str(job.id)})
 
 
 def _is_over(job: Job) -> bool:

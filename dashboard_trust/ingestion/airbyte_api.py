@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dagster_airbyte.resources import AirbyteClient
 
 RECENT = timedelta(days=2)
-"""How far back jobs are listed."""
+"""How far back jobs are listed where nothing else is said."""
 
 ENDED = ("succeeded", "failed", "error", "cancelled")
 RUNNING = ("running", "pending")
@@ -78,9 +78,9 @@ class AirbyteApi:
         """Cancel a job; one that has ended stays what it is."""
         self._ask("DELETE", f"{self.client.rest_api_base_url}/jobs/{job_id}")
 
-    def jobs(self, connection_id: str) -> list[Job]:
-        """Return the jobs of the last two days, newest first: syncs, and whatever else writes to its tables."""
-        since = (datetime.now(UTC) - RECENT).strftime("%Y-%m-%dT%H:%M:%SZ")
+    def jobs(self, connection_id: str, within: timedelta = RECENT) -> list[Job]:
+        """Return the jobs created ``within`` so long, newest first: syncs, and whatever else writes to its tables."""
+        since = (datetime.now(UTC) - within).strftime("%Y-%m-%dT%H:%M:%SZ")
         asked: dict[str, Any] = {
             "workspaceIds": self.client.workspace_id,
             "connectionId": connection_id,

@@ -122,7 +122,8 @@ def trace_error(message: Message) -> tuple[str | None, str | None]:
         return None, None
     error = message["trace"]["error"]
     stream = (error.get("stream_descriptor") or {}).get("name")
-    return stream, shorten(error.get("message") or error)
+    words = [word for word in (error.get("message"), error.get("internal_message")) if word]
+    return stream, shorten(": ".join(dict.fromkeys(shorten(word) for word in words)) or error)
 
 
 def shorten(word: object) -> str:

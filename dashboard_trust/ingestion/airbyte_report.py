@@ -12,6 +12,9 @@ from dashboard_trust.errors import SyncFailedError
 from dashboard_trust.ingestion.airbyte_api import AirbyteApi, Job, RefusedError
 from dashboard_trust.ingestion.sync_evidence import StreamConfiguration, StreamCount, StreamReport
 
+SOURCE_NAMESPACE = "${SOURCE_NAMESPACE}"
+"""How a connection's format of namespaces refers to that of the source."""
+
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
@@ -56,12 +59,32 @@ def read_report(api: AirbyteApi, connection_id: str, job: Job) -> SyncReport:
 
 def read_configurations(connection: Mapping[str, Any]) -> dict[str, StreamConfiguration]:
     """Return each stream of a connection as its catalog has it; of several of one name, by ``namespace.name``."""
+    return {name: _configuration(entry) for name, entry in _entries(connection).items()}
+
+
+def read_places(connection: Mapping[str, Any], schema: str | None) -> dict[str, tuple[str, str]]:
+    """Return the schema and the name, without the prefix, of each table that is not ``schema.<stream>``.
+
+    Such are those of a connection that takes the schema from the source's namespace.
+    """
+    kind, form = connection.get("namespaceDefinition"), str(connection.get("namespaceFormat") or "")
+    forms = {"source": SOURCE_NAMESPACE, "customformat": form}
+    found = {}
+    for name, entry in _entries(connection).items():
+        namespace = str(entry["stream"].get("namespace") or "")
+        place = forms.get(str(kind), "").replace(SOURCE_NAMESPACE, namespace) or schema
+        if place and (place, name) != (schema, entry["stream"]["name"]):
+            found[name] = (place, str(entry["stream"]["name"]))
+    return found
+
+
+def _entries(connection: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     entries = (connection.get("syncCatalog") or {}).get("streams", ())
     names = Counter(entry["stream"]["name"] for entry in entries)
     found = {}
     for entry in entries:
         name, namespace = entry["stream"]["name"], entry["stream"].get("namespace")
-        found[f"{namespace}.{name}" if names[name] > 1 else name] = _configuration(entry)
+        found[f"{namespace}.{name}" if names[name] > 1 else name] = entry
     return found
 
 
@@ -76,9 +99,10 @@ def _ask(question: Callable[[], Any]) -> Any:
 def _streams(
     connection: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]], statuses: Sequence[Mapping[str, Any]]
 ) -> dict[str, StreamReport]:
-    prefix, found = connection.get("prefix") or "", {}
-    for name, configuration in read_configurations(connection).items():
-        names = (name, prefix + name)
+    prefix, found, configurations = connection.get("prefix") or "", {}, read_configurations(connection)
+    for name, configuration in configurations.items():
+        # Where another stream is called what this one is with the prefix, only its own name is its own.
+        names = (name,) if prefix + name in configurations else (name, prefix + name)
         counts = tuple(_count(attempt, names) for attempt in attempts)
         status, cause = _status([entry for entry in statuses if _is_of(entry, names)])
         found[name] = StreamReport(name, configuration, counts, status, cause)
@@ -136,7 +160,9 @@ def _configuration(entry: Mapping[str, Any]) -> StreamConfiguration:
         sync_mode=str(config.get("syncMode") or ""),
         destination_sync_mode=str(config.get("destinationSyncMode") or ""),
         cursor=".".join(config.get("cursorField") or stream.get("defaultCursorField") or ()),
-        primary_key=tuple(".".join(path) for path in config.get("primaryKey") or ()),
+        primary_key=tuple(
+            ".".join(path) for path in config.get("primaryKey") or stream.get("sourceDefinedPrimaryKey") or ()
+        ),
         fields=fields,
     )
 

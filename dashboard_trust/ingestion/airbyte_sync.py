@@ -57,9 +57,9 @@ class Memory:
     job: int | None = None
     keep: Callable[[Memory], None] = field(default=lambda memory: None, repr=False)
 
-    def set(self, *, before: int | None = None, job: int | None = None) -> None:
-        """Learn, and let it be kept."""
-        self.before, self.job = before if before is not None else self.before, job or self.job
+    def learn(self, before: int | None, job: int | None = None) -> None:
+        """Know this now, and let it be kept; without ``before`` there is no sync of ours."""
+        self.before, self.job = before, job
         self.keep(self)
 
 
@@ -104,7 +104,7 @@ def sync(
     connection, memory = _open(workspace, connection_id, patience), memory or Memory()
     with _cancelled_unless_ended(connection, memory):
         job = _find_started(connection, memory) or _start(connection, memory)
-        memory.set(job=job.id)
+        memory.learn(memory.before, job.id)
         job = _wait(connection, job)
         # An `incomplete` one might begin another attempt behind our back.
         if job.status not in ENDED:
@@ -140,15 +140,18 @@ def _start(connection: _Connection, memory: Memory) -> Job:
     running = next((job for job in known if job.status in RUNNING), None)
     if running is not None:
         raise connection.running(f"job {running.id}")
-    memory.set(before=max((job.id for job in known), default=0))
+    before = max((job.id for job in known), default=0)
+    memory.learn(before)
     try:
         return connection.api.start(connection.id)
     except RefusedError as error:
+        # What is listed from now on is somebody else's, and not ours to cancel.
+        memory.learn(None)
         if error.status == CONFLICT:
             raise connection.running("another sync") from None
         raise connection.failed(str(error).rstrip(".")) from None
     except AirbyteUnreachableError as error:
-        return _find_again(connection, memory.before or 0, error)
+        return _find_again(connection, before, error)
 
 
 def _find_again(connection: _Connection, before: int, lost: AirbyteUnreachableError) -> Job:
@@ -202,8 +205,6 @@ def _cancelled_unless_ended(connection: _Connection, memory: Memory) -> Iterator
     """Cancel the run's sync where it is left before its end, by whatever; also one whose start was not answered."""
     try:
         yield
-    except SyncRunningError:
-        raise  # it is not ours
     except BaseException:
         _cancel(connection, memory)
         raise

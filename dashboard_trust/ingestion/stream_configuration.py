@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from dashboard_trust.contracts.streams import StreamContract
-from dashboard_trust.ingestion.sync_evidence import OVERWRITES, StreamConfiguration
+from dashboard_trust.ingestion.sync_evidence import CDC_DELETED_AT, OVERWRITES, StreamConfiguration
 
 OWN = ("_airbyte_", "_ab_")
 """How columns begin that Airbyte adds itself."""
-CDC_DELETED_AT = "_ab_cdc_deleted_at"
 
 
 def find_drift(

@@ -14,7 +14,9 @@ from typing import Literal
 from dashboard_trust.contracts.streams import StreamContract
 
 OVERWRITES = ("overwrite", "overwrite_dedup")
+CDC_DELETED_AT = "_ab_cdc_deleted_at"
 EXACT = ("overwrite", "append")
+APPENDS = ("append", "append_dedup")
 KNOWN_MODES = ("overwrite", "append", "append_dedup", "overwrite_dedup")
 
 
@@ -72,6 +74,11 @@ class StreamReport:
         return self.counts[-1].committed if self.counts and self.counts[-1] else 0
 
     @property
+    def committed_in_all(self) -> int:
+        """The records that the destination committed in all attempts together."""
+        return sum(count.committed for count in self.counts if count is not None)
+
+    @property
     def bytes(self) -> int:
         """The bytes that the destination committed in the last attempt."""
         return self.counts[-1].bytes if self.counts and self.counts[-1] else 0
@@ -99,8 +106,8 @@ class TableFacts:
 class StreamFacts:
     """All that is known of one stream of one job: Airbyte's word, and the warehouse's.
 
-    ``table`` is None where there is no such table. ``rows_before`` are those that it had when it last had any (None:
-    nobody looked). ``newer_job`` is one that began after this job, and may have written to the table.
+    ``table`` is None where there is no such table. ``rows_before`` are those that it had when it last had any, or was
+    to have (None: nobody looked). ``newer_job`` is one that began after this job, and may have written to the table.
     """
 
     connection: str
@@ -182,7 +189,7 @@ def _lost_records(report: StreamReport, job: str) -> Iterator[str]:
 
 def _wrong_rows(facts: StreamFacts, table: TableFacts, declared: StreamContract) -> Iterator[str]:
     mode, report = facts.report.configuration.destination_sync_mode, facts.report
-    committed = sum(count.committed for count in report.counts if count is not None)
+    committed = report.committed_in_all
     there = table.rows if mode in OVERWRITES else table.since
     brought = f"job {facts.job_id} committed {_records(committed)}"
     if there is not None and None not in report.counts and report.counts:
@@ -198,11 +205,30 @@ def _wrong_rows(facts: StreamFacts, table: TableFacts, declared: StreamContract)
             f"job {facts.job_id} brought no rows, and replaced" if mode in OVERWRITES else "its table is empty, of"
         )
         yield f"{emptied} {_rows(facts.rows_before)}"
+    yield from _gone_rows(facts, table, declared)
     if mode.endswith("_dedup") and table.doubled:
         yield f"{_rows(table.doubled)} share a primary key with another, though it is deduplicated"
     if declared.changed_records is not None and (table.changed or 0) > declared.changed_records:
         changed = f"{_rows(table.changed or 0)}, and {declared.changed_records} may be"
         yield f"changed or nulled on the way (_airbyte_meta.changes): {changed}"
+
+
+def _gone_rows(facts: StreamFacts, table: TableFacts, declared: StreamContract) -> Iterator[str]:
+    """Tell what is missing of the rows that were there before, and that no sync takes out."""
+    mode, before = facts.report.configuration.destination_sync_mode, facts.rows_before or 0
+    if not table.rows or mode not in APPENDS or declared.may_shrink or _takes_rows_out(facts, declared):
+        return
+    # What is new is known where nothing is replaced.
+    kept = table.rows - (table.since or 0) if mode == "append" else table.rows
+    if kept < before:
+        yield f"{_rows(before - kept)} of the {before} that were to be in its table before are gone"
+
+
+def _takes_rows_out(facts: StreamFacts, declared: StreamContract) -> bool:
+    """Whether the sync deletes rows; where nobody declared it, change data capture may."""
+    seen = {*facts.report.configuration.fields, *(facts.table.columns if facts.table else ())}
+    captured = CDC_DELETED_AT in {name.lower() for name in seen}
+    return declared.deletes == "hard" or (declared.deletes is None and captured)
 
 
 def _unknown(facts: StreamFacts, declared: StreamContract) -> Iterator[str]:

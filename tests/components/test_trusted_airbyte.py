@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import textwrap
 
 import dagster as dg
 import pytest
 
 from dashboard_trust.components import TrustedAirbyte
 from dashboard_trust.contracts.streams import ConnectionContract, FullList, StreamContract
+from dashboard_trust.enforcement.airbyte_assets import trusted_airbyte
 from dashboard_trust.enforcement.gated_assets import gates
+from dashboard_trust.errors import InvalidInputError
 from dashboard_trust.ingestion.airbyte_process import running_airbyte
 from dashboard_trust.ingestion.connections import Connection, Stream, Workspace
 
@@ -124,6 +127,22 @@ def test_what_is_left_out_is_read_from_airbyte_once_and_kept(tmp_path, monkeypat
 
 
 @pytest.mark.filterwarnings("ignore:`parse_obj_as` is deprecated")
+def test_a_stream_is_where_its_namespace_puts_it_unless_it_is_declared():
+    known = {"schema": "raw", "prefix": "crm_", "streams": ["a", "b"], "places": {"a": ["shop", "a"]}}
+    (undeclared,) = component("connections: [{id: c1}]").connections
+    (declared,) = component("connections: [{id: c1, streams: [{name: a, table: x.y}]}]").connections
+    (all_in_one,) = component("connections: [{id: c1, schema_name: other}]").connections
+
+    shop = undeclared.build(known)
+    assert [(shop.asset_of(one), shop.table_of(one)) for one in shop.streams] == [
+        ("shop/crm_a", '"shop"."crm_a"'),
+        ("raw/crm_b", '"raw"."crm_b"'),
+    ]
+    assert [(one.asset, one.table) for one in declared.build(known).streams] == [("shop/crm_a", "x.y")]
+    assert [one.asset for one in all_in_one.build(known).streams] == ["", ""]
+
+
+@pytest.mark.filterwarnings("ignore:`parse_obj_as` is deprecated")
 def test_a_connection_of_which_nothing_is_known_yet_has_no_assets():
     assert not component("connections: [{id: c1}]").build({}).assets
 
@@ -140,6 +159,12 @@ def test_in_a_project_it_is_loaded_and_what_stands_on_it_holds(project, run, is_
     assert set(requirement.checks) == {"sync_evidence", "stream_configuration", "deleted_keys"}
 
 
+def test_partitions_of_a_sync_are_refused():
+    shop = ConnectionContract("c", "shop", (StreamContract("a"),), schema="raw")
+    with pytest.raises(InvalidInputError, match="'shop': a sync brings whole streams, not partitions"):
+        trusted_airbyte(shop, lambda: None, lambda: None, partitions_def=dg.DailyPartitionsDefinition("2026-01-01"))
+
+
 @pytest.mark.long
 def test_dg_scaffolds_it_and_finds_nothing_wrong_with_what_it_wrote(project):
     code, said = project.dg("scaffold", "defs", "dashboard_trust.components.TrustedAirbyte", "shop")
@@ -151,3 +176,28 @@ def test_dg_scaffolds_it_and_finds_nothing_wrong_with_what_it_wrote(project):
     assert code == 0, said
     code, said = project.dg("check", "defs")
     assert code == 0, said
+
+
+@pytest.mark.long
+def test_its_state_is_refreshed_as_a_person_does_and_loaded_without_a_server(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    connection = Connection("c1", "shop", ("true",), {}, (Stream("a", {}),), tmp_path / "landing", "crm_")
+    file = project.declare("", "shop", "TrustedAirbyte")
+    head = file.read_text()
+    with running_airbyte(Workspace("w", (connection,))) as endpoint:
+        where = written("connections: [{id: c1}]\n", endpoint.rest_url, endpoint.configuration_url)
+        file.write_text(head + textwrap.indent(where, "  "))
+        code, said = project.dg("utils", "refresh-defs-state")
+        assert code == 0, said
+
+    # The server is gone.
+    code, said = project.dg("list", "defs", "--json")
+    assert code == 0, said
+    assert '"raw/crm_a"' in said
+    assert '"raw/crm_a:sync_evidence"' in said
+    assert "shop_syncs" in said
+
+    code, said = project.dg("utils", "refresh-defs-state")
+    assert code != 0
+    assert "does not answer" in said
+    assert '"raw/crm_a"' in project.dg("list", "defs", "--json")[1]

@@ -26,8 +26,19 @@ SECOND = dt.timedelta(seconds=1)
 META = "current_timestamp AS _airbyte_extracted_at, '{\"changes\": []}'::JSON AS _airbyte_meta"
 
 
+def write(connection, table: str, rows: str, mode: str) -> None:
+    """Write rows as a destination does in this mode."""
+    if mode == "overwrite":
+        connection.execute(f"CREATE OR REPLACE TABLE {table} AS {rows}")
+        return
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {table} AS {rows} LIMIT 0")
+    if mode == "append_dedup":
+        connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT id FROM ({rows}))")
+    connection.execute(f"INSERT INTO {table} BY NAME {rows}")
+
+
 class Shop:
-    """What a destination does is done here: it replaces each table by what was landed, with Airbyte's own columns."""
+    """What a destination does is done here, with Airbyte's own columns, as each stream's mode in the catalog says."""
 
     def __init__(self, run, instance, warehouse: DuckDBWarehouse, connection: Connection, airbyte: FaultyAirbyte):
         self._run, self.instance, self.warehouse = run, instance, warehouse
@@ -75,11 +86,23 @@ class Shop:
                 columns = ", ".join(f"'{column}': '{kind}'" for column, kind in landed[name].columns.items())
                 reader = f"read_json('{landed[name].file}', columns = {{{columns}}}, format = 'newline_delimited')"
                 extra = f"{META}, {report.job_id} AS _airbyte_generation_id"
-                connection.execute(f"CREATE OR REPLACE TABLE raw.{name} AS SELECT *, {extra} FROM {reader}")
+                mode = report.streams[name].configuration.destination_sync_mode
+                write(connection, f"raw.{name}", f"SELECT *, {extra} FROM {reader}", mode)
             for statement in self.after_load:
                 connection.execute(statement)
         remove_landed(self.connection.landing, report.job_id)
         return {}
+
+    def sync_payments_as(self, mode: str) -> None:
+        """Have Airbyte sync the payments incrementally, into this destination sync mode."""
+
+        def change(connection):
+            connection["syncCatalog"]["streams"][0]["config"] |= {
+                "syncMode": "incremental", "destinationSyncMode": mode, "cursorField": ["at"]
+            }  # fmt: skip
+            return connection
+
+        self.airbyte.fault("POST", "connections/get", change=change)
 
     def sync(self, *assets: str, retries: int = 0, **options) -> dg.ExecuteInProcessResult:
         if retries:

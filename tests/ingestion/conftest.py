@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +44,26 @@ SOURCE = {
     "r1,p1,2026-01-01T09:00:00Z,1.00\nr2,p1,2026-01-02T09:00:00Z,2.00\nr3,p2,2026-01-03T09:00:00Z,3.00\n",
     "customers": "customer_id,name,country,created_at\nc1,Ann,NL,2025-12-01T00:00:00Z\n",
 }
+
+
+@pytest.fixture(scope="session")
+def connector_program(tmp_path_factory) -> Callable[[str, str, str], str]:
+    """Install a connector in an environment of its own, or use the one that a variable names; return its program."""
+
+    def install(requirement: str, program: str, variable: str) -> str:
+        kept = os.environ.get(variable)
+        folder = Path(kept) if kept else tmp_path_factory.mktemp(program) / "venv"
+        if not (folder / "bin" / program).exists():
+            python = str(folder / "bin" / "python")
+            if shutil.which("uv"):
+                subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, folder], check=True)
+                subprocess.run(["uv", "pip", "install", "--quiet", "--python", python, requirement], check=True)
+            else:
+                subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+                subprocess.run([python, "-m", "pip", "install", "--quiet", requirement], check=True)
+        return str(folder / "bin" / program)
+
+    return install
 
 
 @pytest.fixture

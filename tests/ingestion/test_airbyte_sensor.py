@@ -43,6 +43,16 @@ def test_a_run_that_is_at_it_is_waited_for(shop, instance):
     assert "is at job" in shop.tick()
 
 
+def test_a_run_that_was_made_and_never_launched_is_asked_for_again_by_its_key(shop, instance):
+    shop.sync_elsewhere()
+    request = shop.tick()
+    job = shop.defs.resolve_implicit_global_asset_job_def()
+    instance.create_run_for_job(job, tags=request.tags, status=dg.DagsterRunStatus.NOT_STARTED)
+
+    # With this key Dagster launches the run that is there; without it, the sync would never be reported.
+    assert shop.tick().run_key == request.run_key
+
+
 def test_a_run_that_failed_is_asked_for_again_and_not_for_ever(shop):
     shop.sync_elsewhere()
     shop.airbyte.fault("POST", "connections/get", status=500)
@@ -95,6 +105,13 @@ def test_a_server_that_is_down_is_asked_again_at_the_next_tick(shop):
 
     assert "could not be looked at: Airbyte does not answer" in shop.tick()
     assert "has not been synced" in shop.tick()
+
+
+def test_a_sync_of_the_days_in_which_nobody_looked_is_reported(shop):
+    job = shop.sync_elsewhere()
+    shop.airbyte.fault("GET", "public/v1/jobs", times=1, change=lambda page: {**page, "data": []})
+
+    assert shop.tick().tags["dashboard_trust/airbyte.shop.job"] == str(job)
 
 
 @pytest.mark.long

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from airbyte_shop import Shop
@@ -16,24 +11,12 @@ from faulty_airbyte import faulty_airbyte
 from dashboard_trust.ingestion.connections import Connection, Stream, Workspace
 from dashboard_trust.verdicts.verdict import Readiness
 
-REQUIREMENT = "airbyte-source-faker==7.2.1"
 PATIENCE = timedelta(minutes=3)
 
 
 @pytest.fixture(scope="module")
-def faker(tmp_path_factory) -> str:
-    kept = os.environ.get("DASHBOARD_TRUST_FAKER_VENV")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("faker") / "venv"
-    program = folder / "bin" / "source-faker"
-    if not program.exists():
-        python = str(folder / "bin" / "python")
-        if shutil.which("uv"):
-            subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, folder], check=True)
-            subprocess.run(["uv", "pip", "install", "--quiet", "--python", python, REQUIREMENT], check=True)
-        else:
-            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", REQUIREMENT], check=True)
-    return str(program)
+def faker(connector_program) -> str:
+    return connector_program("airbyte-source-faker==7.2.1", "source-faker", "DASHBOARD_TRUST_FAKER_VENV")
 
 
 @pytest.mark.faker

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard_trust.contracts.streams import ConnectionContract, FullList, StreamContract
 from dashboard_trust.errors import ContractError
-from dashboard_trust.ingestion.airbyte_report import read_configurations
+from dashboard_trust.ingestion.airbyte_report import read_configurations, read_places
 from dashboard_trust.ingestion.stream_configuration import find_drift
 from dashboard_trust.ingestion.sync_evidence import StreamConfiguration
 
@@ -118,6 +118,12 @@ def test_the_catalog_of_a_connection_is_read_as_airbyte_has_it():
     }
 
 
+def test_the_key_that_a_source_defines_is_its_primary_key():
+    entry = {"stream": {"name": "payments", "sourceDefinedPrimaryKey": [["id"]]}, "config": {"selected": True}}
+
+    assert read_configurations({"syncCatalog": {"streams": [entry]}})["payments"].primary_key == ("id",)
+
+
 def test_streams_of_one_name_are_told_apart_by_their_namespace():
     def entry(namespace, selected):
         return {"stream": {"name": "payments", "namespace": namespace}, "config": {"selected": selected}}
@@ -126,11 +132,46 @@ def test_streams_of_one_name_are_told_apart_by_their_namespace():
     assert {name: one.selected for name, one in found.items()} == {"shop.payments": True, "archive.payments": False}
 
 
+@pytest.mark.parametrize(
+    ("namespaces", "places"),
+    [
+        ({}, {}),
+        ({"namespaceDefinition": "destination"}, {}),
+        ({"namespaceDefinition": "source"}, {"payments": ("shop", "payments")}),
+        (
+            {"namespaceDefinition": "customformat", "namespaceFormat": "raw_${SOURCE_NAMESPACE}"},
+            {"payments": ("raw_shop", "payments"), "rates": ("raw_", "rates")},
+        ),
+        ({"namespaceDefinition": "customformat", "namespaceFormat": "raw"}, {}),
+    ],
+)
+def test_a_table_is_where_the_connection_puts_the_namespace_of_its_source(namespaces, places):
+    streams = [{"stream": {"name": "payments", "namespace": "shop"}}, {"stream": {"name": "rates"}}]
+
+    assert read_places({**namespaces, "syncCatalog": {"streams": streams}}, "raw") == places
+
+
+def test_streams_of_one_name_have_tables_of_their_own():
+    streams = [{"stream": {"name": "payments", "namespace": one}} for one in ("shop", "archive")]
+    connection = {"namespaceDefinition": "source", "syncCatalog": {"streams": streams}}
+
+    assert read_places(connection, "raw") == {
+        "shop.payments": ("shop", "payments"),
+        "archive.payments": ("archive", "payments"),
+    }
+
+
 def test_a_contract_that_cannot_be_meant_is_refused():
     with pytest.raises(ContractError, match="declares no stream"):
         ConnectionContract("c", "shop", (), schema="raw")
     with pytest.raises(ContractError, match="a stream twice"):
         ConnectionContract("c", "shop", (StreamContract("a"), StreamContract("a")), schema="raw")
+    one_asset = (StreamContract("a", asset="raw/x"), StreamContract("b", asset="raw/x"))
+    with pytest.raises(ContractError, match="streams 'a' and 'b' have one asset, raw/x"):
+        ConnectionContract("c", "shop", one_asset, schema="raw")
+    one_table = (StreamContract("a", table="raw.x"), StreamContract("b", table="raw.x"))
+    with pytest.raises(ContractError, match=r"streams 'a' and 'b' have one table, raw\.x"):
+        ConnectionContract("c", "shop", one_table, schema="raw")
     with pytest.raises(ContractError, match="is compared by its primary_key"):
         StreamContract("a", full_list=FullList("raw.ids"))
     with pytest.raises(ContractError, match="0 or more"):

@@ -60,6 +60,14 @@ FAILED = {
         changed(mode="append", counts=counts((0, 0)), table={"rows": 0, "since": 0}),
         "its table is empty, of 4 rows",
     ),
+    "an older row lost": (
+        changed(mode="append", table={"rows": 8, "since": 5}),
+        "1 row of the 4 that were to be in its table before are gone",
+    ),
+    "an older row lost, and nothing new": (
+        changed(mode="append_dedup", counts=counts((0, 0)), table={"rows": 3, "since": 0}),
+        "1 row of the 4 that were to be in its table before are gone",
+    ),
     "a dead attempt": (
         changed(counts=counts((9, 0), (5, 5))),
         "emitted 9 records, and all of them together committed 5",
@@ -143,8 +151,19 @@ def test_what_is_declared_to_be_odd_is_no_finding():
     assert not judge_stream(empty, replace(DECLARED, may_be_empty=True)).holds
     assert not judge_stream(changed(table={"changed": 2}), replace(DECLARED, changed_records=2)).holds
     assert not judge_stream(changed(table={"changed": None}), replace(DECLARED, changed_records=None)).holds
-    gone = changed(mode="append_dedup", table={"since": 0})
+    gone = changed(mode="append_dedup", table={"rows": 3, "since": 0})
     assert not judge_stream(gone, replace(DECLARED, deletes="hard")).holds
+    fewer = changed(mode="append_dedup", table={"rows": 3, "since": 3})
+    assert not judge_stream(fewer, replace(DECLARED, may_shrink=True)).holds
+
+
+def test_rows_may_go_where_change_data_capture_takes_them_out_unless_it_is_declared_not_to():
+    captured = changed(mode="append_dedup", table={"rows": 3, "since": 3, "columns": {"_AB_CDC_DELETED_AT": "TEXT"}})
+
+    assert not judge_stream(captured, DECLARED).holds
+    assert judge_stream(captured, replace(DECLARED, deletes="soft")).word == "failed"
+    none = replace(captured, table=replace(captured.table, since=0))
+    assert "the warehouse has none of it" in judge_stream(none, DECLARED).reason
 
 
 NUMBERS = st.integers(0, 4)
@@ -165,6 +184,10 @@ def test_nothing_is_believed_of_which_the_warehouse_has_more_or_lost_all(mode, n
     assert there > 0 or total == 0
     if mode in ("overwrite", "append"):
         assert there in (total, committed)
+    if mode == "append":
+        assert rows - since >= (before or 0) or not rows
+    if mode == "append_dedup":
+        assert rows >= (before or 0)
     if mode.startswith("overwrite") and not rows:
         assert before == 0
 
