@@ -111,6 +111,8 @@ class EvidenceMovedError(DashboardTrustError):
 class FileRefusedError(DashboardTrustError):
     """A file that may not be believed: nothing of it was loaded, what was there before stands."""
 
+    failure_class = FailureClass.DATA
+
 
 class SyncFailedError(DashboardTrustError):
     """A sync that may not be believed: nothing of it was committed."""
@@ -119,9 +121,13 @@ class SyncFailedError(DashboardTrustError):
 class SyncRunningError(SyncFailedError):
     """Another sync of the connection is running, and takes its place: once it has ended, this may be tried again."""
 
+    failure_class = FailureClass.TRANSIENT
+
 
 class AirbyteUnreachableError(DashboardTrustError):
     """Airbyte gave no answer, or one that is not about what was asked (5xx, time-outs): this may be tried again."""
+
+    failure_class = FailureClass.TRANSIENT
 
 
 class PublicationError(DashboardTrustError):

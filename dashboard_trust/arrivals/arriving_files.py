@@ -133,9 +133,9 @@ def _load(  # noqa: PLR0913, PLR0917  # a step's own parts
         return load_files(source.open_store(), source, partitioning, part, before.files if before else {})
     except TooManyRefusedError as error:
         where = io_manager.keep_aside(spec, part, as_table(error.refused), str(error), f"run {context.run.run_id[:8]}")
-        raise _failure(f"{error}. All of these rows are in {where}.") from None
+        raise _failure(f"{error}. All of these rows are in {where}.") from error
     except FileRefusedError as error:
-        raise _failure(str(error)) from None
+        raise _failure(str(error)) from error
 
 
 def _failure(said: str) -> dg.Failure:

@@ -108,9 +108,9 @@ class _Call:
 
     def succeed(self, began: dt.datetime) -> None:
         """Say that the source answers, if it was not known to."""
-        instance, key = self.context.instance, OUTAGE + self.source.key
+        instance, key, retries = self.context.instance, OUTAGE + self.source.key, self.source.retries
         if read_value(instance, key):
-            change_value(instance, key, lambda text: (None, Outage.parse(text).answer(began).dump()))
+            change_value(instance, key, lambda text: (None, Outage.parse(text).answer(began, retries).dump()))
 
     def _change(self, change: Callable[[Outage], Known]) -> Known:
         def on_text(text: str) -> tuple[Known, str]:
