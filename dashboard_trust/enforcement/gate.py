@@ -14,7 +14,7 @@ from dashboard_trust.contracts.sources import Source
 from dashboard_trust.enforcement.binding import Binding
 from dashboard_trust.errors import EvidenceMovedError
 from dashboard_trust.evidence.facts import Materialization
-from dashboard_trust.evidence.names import CONSUMED, GATE_CHECK, RECEIPT
+from dashboard_trust.evidence.names import CONSUMED, GATE_CHECK, LEFT_OUT, RECEIPT
 from dashboard_trust.readers.event_log import read_evidence, read_newest
 from dashboard_trust.readers.receipts import read_receipts
 from dashboard_trust.verdicts.corrections import correction
@@ -42,7 +42,14 @@ class Standing:
     def is_current(self) -> bool:
         """Whether everything guarded was delivered from the very versions that would be read now."""
         now = dict(self.verdict.consumed).items()
-        return all(load is not None and now <= load.consumed.items() for load in self.delivered)
+        return all(load is not None and now <= load.consumed.items() for load in self.delivered) and not self.holds_bad
+
+    @property
+    def holds_bad(self) -> bool:
+        """Whether a step with a minimum delivered something that it would leave out now, as it is wrong."""
+        if not any(finding.outcome.is_wrong for finding in self.verdict.causes):
+            return False  # what is only on its way is waited for
+        return any(load is not None and {*self.verdict.left_out} - load.left_out for load in self.delivered)
 
 
 class Gate:
@@ -197,9 +204,11 @@ def record_consumed(context: dg.AssetExecutionContext, verdicts: Mapping[str | N
 
 def consumed_metadata(verdict: Verdict) -> dict[str, dg.MetadataValue]:
     """Return the versions a verdict stands on, as the metadata a later reader understands."""
+    without = {LEFT_OUT: dg.MetadataValue.json(list(verdict.left_out))} if verdict.left_out else {}
     return {
         CONSUMED: dg.MetadataValue.json(dict(verdict.consumed)),
         RECEIPT: dg.MetadataValue.text(verdict.receipt_key),
+        **without,
     }
 
 

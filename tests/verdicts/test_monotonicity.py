@@ -20,6 +20,7 @@ from mutants import parse
 from dashboard_trust.evidence.facts import Attempt, CheckResult, DayResult
 from dashboard_trust.verdicts import judge as judging
 from dashboard_trust.verdicts.judge import judge
+from dashboard_trust.verdicts.trace import upstream_assets
 from dashboard_trust.verdicts.verdict import Outcome, Readiness
 
 LATER = 2000
@@ -113,19 +114,27 @@ def a_passed_check_taken_away_releases_nothing(judge, promise, before):
                 assert not releases(judge, promise, holds, change, requirement, check)
 
 
-def every_materialization_of_a_requirement_taken_away_releases_nothing(judge, promise, before):
-    """But of what a minimum may do without: what is built from it is then no longer behind anything that is there."""
+def every_materialization_of_a_requirement_taken_away_releases_nothing_unlabelled(judge, promise, before):
+    """A minimum may do without it; then what was held is shown as PARTIAL at most, and a label names what is missing."""
     holds = holds_of(judge, promise, before)
-    counted = {asset for s in promise.contract.sections if s.at_least is not None for asset in s.assets}
     for requirement in promise.requirements:
-        if requirement.asset in counted and not requirement.blocks:
-            continue
         place = (requirement.asset, requirement.partition)
         newest = {key: load for key, load in before.materializations.items() if key != place}
         older = {id_: load for id_, load in before.earlier.items() if (load.asset, load.partition) != place}
         for earlier in (before.earlier, older):
             change = {"materializations": newest, "earlier": earlier}
-            assert not releases(judge, promise, holds, change, requirement)
+            for known, was in holds:
+                now = judge(promise, replace(known, **change))
+                newly_waived = is_waived(now, requirement) and not is_waived(was, requirement)
+                assert now.holds or newly_waived or is_named_as_missing(now, requirement.asset, promise)
+
+
+def is_named_as_missing(verdict, asset, promise):
+    """Whether a verdict is not whole, and the label of a section with a minimum names this asset of it, or one above."""
+    counted = {one for s in promise.contract.sections if s.at_least is not None for one in s.assets}
+    below = {one for one in counted if asset in {one, *upstream_assets(promise.requirements).get(one, ())}}
+    named = [one for one in below & {*verdict.left_out} if any(one in label for label in verdict.labels)]
+    return verdict.readiness is Readiness.PARTIAL and bool(named)
 
 
 def a_newer_version_leaves_what_else_holds(judge, promise, before):
@@ -241,7 +250,7 @@ LAWS = (
     a_failing_check_releases_nothing,
     an_attempt_that_broke_releases_nothing,
     a_passed_check_taken_away_releases_nothing,
-    every_materialization_of_a_requirement_taken_away_releases_nothing,
+    every_materialization_of_a_requirement_taken_away_releases_nothing_unlabelled,
     a_newer_version_leaves_what_else_holds,
     a_newer_version_outdates_whatever_was_built_from_another,
     time_passing_ends_no_finding,
