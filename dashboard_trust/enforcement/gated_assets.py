@@ -144,6 +144,9 @@ def _guard(assets: dg.AssetsDefinition, gate: Gate) -> dg.AssetsDefinition:
             yield from _repeat(context, judged, sent)
             return
         record_consumed(context, verdicts)
+        if gate.is_dashboard:
+            for partition, word in gate.correct(context.instance, judged, dt.datetime.now(dt.UTC)).items():
+                context.add_asset_metadata({CORRECTED: word}, dg.AssetKey.from_user_string(contract.key), partition)
         begin(context, contract, judged)
         with passed(judged), calling(gate.source):
             yield from _complete(context, body(own_context, inputs), due)

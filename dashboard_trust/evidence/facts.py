@@ -30,11 +30,12 @@ class Materialization:
 
     ``version`` is what its author gave, else the storage id. ``days`` are the versions of its slices
     by ISO day (None: it has no slices; empty: it holds no rows). ``consumed`` maps an input's name to the
-    version its step recorded, ``left_out`` names the assets that it was built without; ``pointers`` maps an upstream to the newest storage id its run had seen;
+    version its step recorded; ``pointers`` maps an upstream to the newest storage id its run had seen;
     ``planned_id`` is when its run was planned; ``data_at`` is the newest moment its data speaks of;
     ``corrected`` says when and why it took the place of one that was shown before; ``fingerprint`` is what its step
     saw in the table; ``changed`` are days that were there before and changed or went, each with when the last such
-    change was seen; ``files`` are what it was loaded from, by path.
+    change was seen; ``files`` are what it was loaded from, by path; ``left_out`` are the assets
+    that its step did without.
     """
 
     asset: str

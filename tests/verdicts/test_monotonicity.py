@@ -115,7 +115,7 @@ def a_passed_check_taken_away_releases_nothing(judge, promise, before):
 
 
 def every_materialization_of_a_requirement_taken_away_releases_nothing_unlabelled(judge, promise, before):
-    """A minimum may do without it; then what was held is shown as PARTIAL at most, and a label names what is missing."""
+    """A minimum may do without it; then what was held is PARTIAL at most, and a label names what is missing."""
     holds = holds_of(judge, promise, before)
     for requirement in promise.requirements:
         place = (requirement.asset, requirement.partition)
@@ -130,7 +130,7 @@ def every_materialization_of_a_requirement_taken_away_releases_nothing_unlabelle
 
 
 def is_named_as_missing(verdict, asset, promise):
-    """Whether a verdict is not whole, and the label of a section with a minimum names this asset of it, or one above."""
+    """Whether a verdict is PARTIAL, and the label of a minimum names this asset, or what is built from it."""
     counted = {one for s in promise.contract.sections if s.at_least is not None for one in s.assets}
     below = {one for one in counted if asset in {one, *upstream_assets(promise.requirements).get(one, ())}}
     named = [one for one in below & {*verdict.left_out} if any(one in label for label in verdict.labels)]
