@@ -78,12 +78,10 @@ def unknown(promise: Promise, as_of: dt.datetime, reason: str) -> Verdict:
 def _mixed(promise: Promise, evidence: Evidence, found: Sequence[Finding]) -> list[Finding]:
     """Return what has to be built anew, since a minimum does without other assets now than when it was built."""
     counts = count_minimums(promise, found)
-    shown = find_shown(promise, _unmet_sections(promise, found), counts)
+    left_out = find_left_out(counts, find_shown(promise, _unmet_sections(promise, found), counts))
     mixed = [
-        replace(
-            _finding(requirement, Outcome.OUTDATED, reason, None), version=_requirement_version(requirement, evidence)
-        )
-        for requirement, reason in find_mixed(promise, evidence, found, counts, shown)
+        replace(_finding(asked, Outcome.OUTDATED, reason, None), version=_requirement_version(asked, evidence))
+        for asked, reason in find_mixed(promise, evidence, left_out)
     ]
     return waive(mixed, evidence.words, evidence.as_of)
 

@@ -73,32 +73,22 @@ def find_left_out(counts: Mapping[str, Count], shown: Collection[str]) -> frozen
     return frozenset(missing | (too_few - {*shown}))
 
 
-def find_mixed(
-    promise: Promise,
-    evidence: Evidence,
-    findings: Sequence[Finding],
-    counts: Mapping[str, Count],
-    shown: Collection[str],
-) -> Iterator[tuple[Requirement, str]]:
-    """Yield what was built without something that is there, or shows something that is done without now.
+def find_mixed(promise: Promise, evidence: Evidence, left_out: Collection[str]) -> Iterator[tuple[Requirement, str]]:
+    """Yield what was built without something that is there, or with something that is done without now.
 
     Only its own step knows what it did without (`Materialization.left_out`); of any other all is taken to be in it.
     """
-    left_out, above = find_left_out(counts, shown), upstream_assets(promise.requirements)
-    holding = {finding.asset for finding in findings if finding.outcome.holds}
-    spoilt = {asset for asset in above if holding & ({asset} | above[asset])}
     found = [(r, evidence.materializations.get((r.asset, r.partition))) for r in promise.requirements]
     loads = [(requirement, load) for requirement, load in found if load is not None]
-    there = {requirement.asset for requirement, _ in loads}
-    holders = {asset: _built_from(asset, loads) & {*shown} for asset in sorted(left_out & there)}
+    there, direct = {requirement.asset for requirement, _ in loads}, {one.asset for one in promise.dashboard_inputs}
+    holders = {asset: _built_from(asset, loads) & direct for asset in sorted({*left_out} & there)}
     for requirement, load in loads:
-        lacks = sorted(load.left_out - left_out - spoilt)
+        lacks = sorted(load.left_out - {*left_out})
         holds = [asset for asset, built in holders.items() if requirement.asset in built]
         if lacks:
-            why = "there now" if {*lacks} <= above.keys() else "no part of what is promised here"
-            yield requirement, f"was built without {', '.join(lacks)}, which is {why}"
+            yield requirement, f"was built without {', '.join(lacks)}, which no minimum does without now"
         elif holds:
-            yield requirement, f"was built with {', '.join(holds)}, which may not be believed now"
+            yield requirement, f"was built with {', '.join(holds)}, which a minimum does without now"
 
 
 def _built_from(asset: str, loads: Sequence[tuple[Requirement, Materialization]]) -> set[str]:

@@ -176,7 +176,7 @@ def test_what_was_left_out_and_is_good_after_all_is_not_shown_without_until_the_
     six.bad = set()
     six.look("raw_2")  # the very same load
     assert six.verdict().holds
-    assert "mart: was built without raw_2, which is there now" in told(six.verdict())
+    assert "mart: was built without raw_2, which no minimum does without now" in told(six.verdict())
     assert six.run("mart")
     assert (six.without, str(six.verdict().readiness)) == ([["raw_2"], []], "READY")
 
@@ -190,7 +190,7 @@ def test_what_is_wrong_after_all_and_in_the_stage_is_not_shown_under_a_label_tha
     six.look("raw_2")
 
     assert six.verdict().holds
-    assert "mart: was built with raw_2, which may not be believed now" in told(six.verdict())
+    assert "mart: was built with raw_2, which a minimum does without now" in told(six.verdict())
     gate = gates(six.defs)[dg.AssetKey("mart")]
     assert needs_run(gate.survey(instance, [None], dt.datetime.now(dt.UTC))[None])
     assert six.run("mart")
@@ -219,7 +219,7 @@ def test_a_dashboard_that_declares_no_minimum_does_not_pass_on_that_of_its_stage
     assert six.run("mart")
 
     assert six.verdict().holds
-    assert "mart: was built without raw_2, which is no part of what is promised here" in told(six.verdict())
+    assert "mart: was built without raw_2, which no minimum does without now" in told(six.verdict())
 
 
 def told(verdict):

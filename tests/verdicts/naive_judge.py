@@ -105,7 +105,7 @@ def judge_naively(promise, evidence):
     for requirement in promise.requirements:
         found += [waived(finding, evidence) for finding in examine(requirement, promise, evidence)]
     _, _, without = what_is_done_without(promise, evidence, found)
-    found += [waived(finding, evidence) for finding in built_with_others(promise, evidence, found, without)]
+    found += [waived(finding, evidence) for finding in built_with_others(promise, evidence, without)]
     lists, too_few, without = what_is_done_without(promise, evidence, found)
     unmet = [s.key for s in contract.sections if any(f.holds and s.key in f.sections for f in found)]
     consumed = [one for _, one in what_is_consumed(promise, unmet, evidence, found, lists, too_few) if one]
@@ -145,25 +145,21 @@ def what_is_done_without(promise, evidence, found):
     return lists, too_few, without
 
 
-def built_with_others(promise, evidence, found, without):
-    """What was built without something that is there, or is shown and holds what is done without now."""
+def built_with_others(promise, evidence, without):
+    """What was built without something that nothing does without, or is read and holds what is done without now."""
     loads = {
         (r.asset, r.partition): evidence.materializations.get((r.asset, r.partition)) for r in promise.requirements
     }
-    lists, too_few, _ = what_is_done_without(promise, evidence, found)
-    unmet = [s.key for s in promise.contract.sections if any(f.holds and s.key in f.sections for f in found)]
-    shown = {asset for asset, _ in what_is_consumed(promise, unmet, evidence, found, lists, too_few)}
+    read = [asked.asset for asked in promise.dashboard_inputs]
     for requirement in promise.requirements:
         load = loads[requirement.asset, requirement.partition]
         if load is None:
             continue
-        lacks = [
-            a for a in load.left_out if a not in without and not any(spoils(f, [a], promise, found) for f in found)
-        ]
+        lacks = [asset for asset in load.left_out if asset not in without]
         inside = [
             asset
             for asset in without
-            if requirement.asset in shown
+            if requirement.asset in read
             and any(place[0] == asset and there is not None for place, there in loads.items())
             and reaches(asset, requirement.asset, promise, loads)
         ]
@@ -177,7 +173,7 @@ def built_with_others(promise, evidence, found, without):
                 version=load.version_of(requirement.days),
                 sections=requirement.sections,
                 blocks=requirement.blocks,
-                because=tuple(lacks or inside),
+                because=("without", *lacks) if lacks else ("built with ", *inside),
             )
 
 
