@@ -14,7 +14,7 @@ from dashboard_trust.contracts.sources import Source
 from dashboard_trust.enforcement.binding import Binding
 from dashboard_trust.errors import EvidenceMovedError
 from dashboard_trust.evidence.facts import Materialization
-from dashboard_trust.evidence.names import CONSUMED, GATE_CHECK, LEFT_OUT, RECEIPT
+from dashboard_trust.evidence.names import CONSUMED, GATE_CHECK, RECEIPT
 from dashboard_trust.readers.event_log import read_evidence, read_newest
 from dashboard_trust.readers.receipts import read_receipts
 from dashboard_trust.verdicts.corrections import correction
@@ -204,11 +204,9 @@ def record_consumed(context: dg.AssetExecutionContext, verdicts: Mapping[str | N
 
 def consumed_metadata(verdict: Verdict) -> dict[str, dg.MetadataValue]:
     """Return the versions a verdict stands on, as the metadata a later reader understands."""
-    without = {LEFT_OUT: dg.MetadataValue.json(list(verdict.left_out))} if verdict.left_out else {}
     return {
         CONSUMED: dg.MetadataValue.json(dict(verdict.consumed)),
         RECEIPT: dg.MetadataValue.text(verdict.receipt_key),
-        **without,
     }
 
 

@@ -113,7 +113,9 @@ def test_what_no_retry_mends_is_called_once_whatever_retries_others_declare(inst
 def test_what_may_pass_is_tried_again_after_pauses_that_double_until_it_passes(shop, instance):
     shop.answers = lambda call: ConnectionResetError("reset") if call < 5 else None
 
-    assert shop.run("raw", "dash").success
+    result = shop.run("raw", "dash")
+    assert result.success
+    assert "dashboard_trust/failure_class" not in shop.tags(result)  # what passed is no failure of the run
     pauses = [later - call for call, later in zip(shop.calls, shop.calls[1:], strict=False)]
     for n, pause in enumerate(pauses):
         full = dt.timedelta(seconds=30) * 2**n
@@ -139,7 +141,7 @@ def test_while_it_waits_it_is_said_what_for(shop):
     assert (
         "reset by peer (transient failure of shop_api, called 2 times; next try 2026-01-01 00:01 UTC)" in finding.told
     )
-    assert step == "Wait: shop_api is asked again at 2026-01-01 00:01 UTC"
+    assert step == "Wait: shop_api is asked again by itself, from 2026-01-01 00:01 UTC"
 
 
 def test_it_is_given_up_at_the_limit_and_said_so_in_a_failure_of_its_own(instance, run, clock):
@@ -151,6 +153,7 @@ def test_it_is_given_up_at_the_limit_and_said_so_in_a_failure_of_its_own(instanc
     assert len(shop.calls) == 3
     said = failed.step_failure_data.user_failure_data.metadata
     assert (said["failure_class"].value, said["attempts"].value) == ("transient", 3)
+    assert said["next_step"].value == "team:raw: see whether shop_api is up, then materialize raw"
     assert "Exceeded" not in str(failed.step_failure_data.error)
     (finding,) = shop.verdict.causes
     assert (finding.owner, finding.failure.attempts) == ("team:raw", 3)
@@ -228,6 +231,22 @@ def test_of_a_step_that_broke_in_another_way_than_it_was_tried_again_for_nobody_
     assert (finding.owner, finding.failure) == ("team:raw", None)
     assert "the disk is full" in finding.told
     assert "next try" not in finding.told
+
+
+def test_a_run_in_which_several_steps_are_given_up_names_each_class(instance, run, clock):
+    @dg.asset
+    def one() -> None:
+        raise PermissionError("denied")
+
+    @dg.asset
+    def two() -> None:
+        raise FileNotFoundError("gone")
+
+    sources = [Source("a", ("one",)), Source("b", ("two",))]
+    result = run(trust(dg.Definitions([one, two]), sources=sources), "one", "two")
+
+    tags = instance.get_run_by_id(result.run_id).tags
+    assert tags["dashboard_trust/failure_class"] == "contract, permission"
 
 
 def test_behind_a_gate_what_is_held_calls_nothing_and_what_is_not_is_tried_again(instance, run, clock, is_held):

@@ -198,10 +198,14 @@ def test_what_is_wrong_after_all_and_in_the_stage_is_not_shown_under_a_label_tha
     assert (six.without, six.verdict().labels) == ([[], ["raw_2"]], ("raw_2 (Feeds: 5 of 6)",))
 
 
-def test_a_stage_that_asks_nobody_what_to_leave_out_is_not_shown_as_if_it_had(instance, run):
+@pytest.mark.parametrize("is_guarded", [True, False])
+def test_a_stage_that_never_asks_what_to_leave_out_is_not_shown_as_if_it_had(instance, run, is_guarded):
     @dg.asset(deps=SIX)
     def mart() -> None: ...
 
+    if is_guarded:
+        sections = (Section("feeds", "Feeds", SIX, at_least=5),)
+        mart = trusted(mart, owner="team:mart", sections=sections)
     six = Looked(instance, run, (Section("feeds", "Feeds", SIX, at_least=5),), mart=mart)
     six.bad = {"raw_2"}
     six.load()

@@ -255,6 +255,7 @@ def test_snowflake_says_it_by_number_and_state(number, state, message, expected)
         ("connection to server at localhost failed: Connection refused", "transient"),
         ('connection to server failed: FATAL:  password authentication failed for user "a"', "permission"),
         ("its connection string cannot be understood", "unknown"),
+        ('IO Error: Could not set lock on file "shop.duckdb": Conflicting lock is held', "transient"),
     ],
 )
 def test_a_warehouse_that_cannot_be_opened_says_why_in_words(why, expected):
