@@ -121,9 +121,13 @@ class SyncFailedError(DashboardTrustError):
 class SyncRunningError(SyncFailedError):
     """Another sync of the connection is running, and takes its place: once it has ended, this may be tried again."""
 
+    failure_class = FailureClass.TRANSIENT
+
 
 class AirbyteUnreachableError(DashboardTrustError):
     """Airbyte gave no answer, or one that is not about what was asked (5xx, time-outs): this may be tried again."""
+
+    failure_class = FailureClass.TRANSIENT
 
 
 class PublicationError(DashboardTrustError):

@@ -86,4 +86,5 @@ def _lines(standing: Standing) -> list[Text]:
     if more > 0:
         causes.append(Text(f"and {more} more: dashboard-trust explain {contract.key}", style="dim"))
     behind = [Text(behind_line(standing.behind))] if standing.behind else []
-    return [head, Text(serving_line(standing.serving)), *behind, *causes, Text()]
+    corrected = [Text(printable(standing.corrected))] if standing.corrected else []
+    return [head, Text(serving_line(standing.serving)), *corrected, *behind, *causes, Text()]

@@ -20,7 +20,7 @@ from dashboard_trust.publication.publisher import Publisher
 from dashboard_trust.publication.states import write_states
 from dashboard_trust.publication.swap import Destination
 from dashboard_trust.publication.tables import PublishedTable
-from dashboard_trust.readers.serving import read_serving
+from dashboard_trust.readers.serving import read_corrections, read_serving
 from dashboard_trust.site.readiness import ReadinessWord, Reason, write_readiness
 from dashboard_trust.verdicts.verdict import Verdict
 
@@ -64,6 +64,8 @@ def announce(
     """Write the newest verdict beside the page, all of them for BI tools, and tell the owners what changed."""
     newest = verdicts[-1]
     serving = read_serving(instance, KEY, None)
+    judged = [verdict.partition for verdict in verdicts]
+    corrected = read_corrections(instance, KEY, {*judged, *_days_shown(newest.partition)})
     write_readiness(
         home.site,
         ReadinessWord(
@@ -77,11 +79,23 @@ def announce(
             ),
             owners=tuple(dict.fromkeys(finding.owner for finding in newest.causes)),
             serving=serving,
+            corrections=tuple(
+                (day, corrected[day]) for day in reversed(_days_shown(newest.partition)) if day in corrected
+            ),
         ),
     )
     # BI tools read it in the warehouse too; where that is busy, the next evaluation says it.
     with suppress(WarehouseBusyError), home.warehouse.session("saying how it stands", SHORT_WAIT) as session:
         since = serving.since if serving else None
-        write_states(session, contract, verdicts, shown_as_of=since, evaluated_at=dt.datetime.now(dt.UTC))
+        now = dt.datetime.now(dt.UTC)
+        write_states(session, contract, verdicts, shown_as_of=since, evaluated_at=now, corrected=corrected)
     route = os.environ.get(NOTIFY_VARIABLE)
     tell(instance, verdicts, {contract.key: contract}, {"*": route} if route else {})
+
+
+def _days_shown(newest: str | None) -> list[str]:
+    """Return the days that the page may show while this is the newest, oldest first."""
+    from dashboard_trust.demo.page import SHOWN_DAYS
+
+    last = dt.date.fromisoformat(newest) if newest else None
+    return [str(last - dt.timedelta(n)) for n in reversed(range(SHOWN_DAYS + 1))] if last else []

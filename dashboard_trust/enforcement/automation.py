@@ -18,6 +18,7 @@ from dashboard_trust.enforcement.gate import Gate, Standing
 from dashboard_trust.enforcement.gated_step import gate_of
 from dashboard_trust.enforcement.partition_mappings import period_of
 from dashboard_trust.enforcement.watch import Look, Watch, look, newest_partitions
+from dashboard_trust.verdicts.corrections import find_corrected
 from dashboard_trust.verdicts.verdict import Readiness, Verdict
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -146,7 +147,9 @@ def is_proposed(gate: Gate, standing: Standing) -> bool:
     if gate.contract.late_inputs != "propose" or gate.binding is None or not needs_run(standing):
         return False
     period = period_of(gate.binding.partitions, standing.verdict.partition)
-    return period is not None and all(load is not None and load.at >= period.end for load in standing.delivered)
+    shown = [load for load in standing.delivered if load is not None]
+    corrected = any(find_corrected(load, standing.verdict) for load in shown)
+    return period is not None and corrected and all(load.at >= period.end for load in shown)
 
 
 def is_time(contract: DashboardContract, verdict: Verdict) -> bool:

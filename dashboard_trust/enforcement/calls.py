@@ -23,6 +23,8 @@ from dashboard_trust.readers.key_values import change_value, read_value
 
 OUTAGE = "dashboard_trust/outage/"
 FAILURE_CLASS_TAG = "dashboard_trust/failure_class"
+"""Of a run in which something was given up: of which classes that was."""
+
 ANSWERED = (FailureClass.DATA, FailureClass.SCHEMA)
 """Failures of a source that did answer, so that nobody has to wait for it."""
 
@@ -108,9 +110,9 @@ class _Call:
 
     def succeed(self, began: dt.datetime) -> None:
         """Say that the source answers, if it was not known to."""
-        instance, key = self.context.instance, OUTAGE + self.source.key
+        instance, key, retries = self.context.instance, OUTAGE + self.source.key, self.source.retries
         if read_value(instance, key):
-            change_value(instance, key, lambda text: (None, Outage.parse(text).answer(began).dump()))
+            change_value(instance, key, lambda text: (None, Outage.parse(text).answer(began, retries).dump()))
 
     def _change(self, change: Callable[[Outage], Known]) -> Known:
         def on_text(text: str) -> tuple[Known, str]:
@@ -135,18 +137,35 @@ class _Call:
 
     def _give_up(self, failure: Failure, error: Exception | None) -> NoReturn:
         self._say(failure)
+        instance, run_id = self.context.instance, self.context.run.run_id
+        run = instance.get_run_by_id(run_id)
+        known = run.tags.get(FAILURE_CLASS_TAG, "") if run is not None else ""
+        classes = sorted({*filter(None, known.split(", ")), str(failure.failure_class)})
         # What was tried as often as may be is not to be multiplied by retries of the whole run.
-        self.context.instance.add_run_tags(self.context.run.run_id, NO_RUN_RETRY)
+        instance.add_run_tags(run_id, {**NO_RUN_RETRY, FAILURE_CLASS_TAG: ", ".join(classes)})
         kept = error.metadata if isinstance(error, dg.Failure) else {}
         said = {name: value for name, value in failure.dump().items() if value is not None}
+        said |= {"owner": self._owner(failure), "next_step": self._next_step(failure)}
         raise dg.Failure(failure.message, metadata={**kept, **said}, allow_retries=False) from error
 
     def _say(self, failure: Failure) -> None:
-        tag = {FAILURE_CLASS_TAG: str(failure.failure_class)}
-        self.context.instance.add_run_tags(self.context.run.run_id, tag)
         metadata = {FAILURE: dg.MetadataValue.json(failure.dump())}
+        described = f"{failure.message} ({failure.told}). {self._next_step(failure)}"
         for key in sorted(self.context.selected_asset_keys):
-            self.context.log_event(dg.AssetObservation(key, description=failure.told, metadata=metadata))
+            self.context.log_event(dg.AssetObservation(key, description=described, metadata=metadata))
+
+    def _owner(self, failure: Failure) -> str:
+        specs = [spec for spec in self.context.assets_def.specs if spec.key in self.context.selected_asset_keys]
+        return (
+            failure.owner
+            or ", ".join(dict.fromkeys(owner for spec in specs for owner in spec.owners))
+            or "nobody named"
+        )
+
+    def _next_step(self, failure: Failure) -> str:
+        keys = self.context.selected_asset_keys
+        where = ", ".join(sorted(key.to_user_string() for key in keys))
+        return failure.next_step(self._owner(failure), where)
 
 
 def _words(error: Exception) -> str:

@@ -14,9 +14,10 @@ from dashboard_trust.enforcement.dbt_nodes import UNIQUE_ID, DbtNodes, nodes_of,
 from dashboard_trust.enforcement.dbt_results import BROKEN, DbtResult, DbtResults, by_partition, read_results, worst
 from dashboard_trust.enforcement.dbt_skips import Skipped, find_skipped
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_unmoved
-from dashboard_trust.errors import DashboardTrustError, InvalidInputError
+from dashboard_trust.errors import DashboardTrustError, FailureClass, InvalidInputError, SourceError
 from dashboard_trust.evidence.facts import Place
 from dashboard_trust.evidence.names import SKIPPED
+from dashboard_trust.failures.foreign import classify_words
 from dashboard_trust.readers.event_log import read_newest
 
 if TYPE_CHECKING:
@@ -219,9 +220,12 @@ def _events(
 
 
 def _raise_where_broken(results: DbtResults, skipped: Skipped) -> None:
-    broken = [f"{result.name}: {result.message}" for result in results.values() if result.status in BROKEN]
+    broken = [result for result in results.values() if result.status in BROKEN]
     if broken:
-        raise DashboardTrustError(f"dbt could not build or test: {'; '.join(broken)}")
+        told = "; ".join(f"{result.name}: {result.message}" for result in broken)
+        classes = {classify_words(result.message) for result in broken}
+        known = classes.pop() if len(classes) == 1 else FailureClass.UNKNOWN
+        raise SourceError(f"dbt could not build or test: {told}", known)
     if skipped.unexplained:
         failed = ", ".join(result.name for result in results.values() if result.status == "fail")
         raise DashboardTrustError(f"dbt skipped {', '.join(skipped.unexplained)}, since this failed: {failed or '?'}")

@@ -42,7 +42,14 @@ class Standing:
     def is_current(self) -> bool:
         """Whether everything guarded was delivered from the very versions that would be read now."""
         now = dict(self.verdict.consumed).items()
-        return all(load is not None and now <= load.consumed.items() for load in self.delivered)
+        return all(load is not None and now <= load.consumed.items() for load in self.delivered) and not self.holds_bad
+
+    @property
+    def holds_bad(self) -> bool:
+        """Whether a step with a minimum delivered something that it would leave out now, as it is wrong."""
+        if not any(finding.outcome.is_wrong for finding in self.verdict.causes):
+            return False  # what is only on its way is waited for
+        return any(load is not None and {*self.verdict.left_out} - load.left_out for load in self.delivered)
 
 
 class Gate:

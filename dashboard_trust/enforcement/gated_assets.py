@@ -16,7 +16,7 @@ from dashboard_trust.enforcement.calls import calling
 from dashboard_trust.enforcement.freshness import with_freshness_policies
 from dashboard_trust.enforcement.gate import Gate, consumed_metadata, record_consumed
 from dashboard_trust.enforcement.gated_step import body_of, definitions_of, gate_of, put_gate, replace_assets
-from dashboard_trust.enforcement.receipts import begin, find_sent, passed
+from dashboard_trust.enforcement.receipts import begin, find_sent, left_out_of, passed
 from dashboard_trust.enforcement.table_checks import with_table_checks
 from dashboard_trust.errors import ContractError, DashboardTrustError, InvalidInputError, nearest
 from dashboard_trust.evidence.names import CORRECTED
@@ -85,6 +85,7 @@ def trusted_dashboard(
         with passed(due), calling(gate.source):
             metadata = (refresh(context, due) if due else None) or {}
         metadata = {**metadata, **{p: {**metadata.get(p, {}), CORRECTED: word} for p, word in corrected.items()}}
+        metadata = {**metadata, **{v.partition: {**metadata.get(v.partition, {}), **left_out_of(v)} for v in due}}
         metadata = {**metadata, **{verdict.partition: SENT_BEFORE for verdict in sent}}
         if len(good) == len(verdicts):
             record_consumed(context, {verdict.partition: verdict for verdict in good})
@@ -144,6 +145,9 @@ def _guard(assets: dg.AssetsDefinition, gate: Gate) -> dg.AssetsDefinition:
             yield from _repeat(context, judged, sent)
             return
         record_consumed(context, verdicts)
+        if gate.is_dashboard:
+            for partition, word in gate.correct(context.instance, judged, dt.datetime.now(dt.UTC)).items():
+                context.add_asset_metadata({CORRECTED: word}, dg.AssetKey.from_user_string(contract.key), partition)
         begin(context, contract, judged)
         with passed(judged), calling(gate.source):
             yield from _complete(context, body(own_context, inputs), due)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import dagster as dg
@@ -35,20 +36,24 @@ def read_late_partitions(
     it is 50 at each ``turn``, since one that is held stays among them. Where nothing changed, that is two queries.
     """
     changed, reloads = _read_changed_days(binding, instance, now), _read_reloads(binding, instance, now)
-    older = [key for key in _keys(binding.partitions, instance) if key not in newest] if changed or reloads else []
-    days = {day for found in changed.values() for day in found}
-    spans = [*filter(None, map(_span, days)), *_periods(binding, reloads)]
-    near = [key for key in older if _may_read(binding.partitions, key, spans)]
-    names = [key.to_user_string() for key in binding.guarded]
-    loads = read_newest(instance, {(name, key) for name in names for key in near})
-    delivered = {key: load for (_, key), load in loads.items() if key is not None}
-    newest_reload = max(reloads.values(), default=0)
-    due = [key for key in near if key in delivered and (changed or delivered[key].storage_id < newest_reload)]
+    spans = _newest_by_span(binding, changed, reloads)
+    older = [key for key in _keys(binding.partitions, instance) if key not in newest] if spans else []
+    near = {key: found for key in older if (found := _last_read(binding.partitions, key, spans)) is not None}
+    delivered = _read_delivered(binding, instance, near)
+    due = [key for key, load in delivered.items() if load.storage_id < near[key]]
     start = turn * MOST % len(due) if due else 0
     looked_at = [*due[start:], *due[:start]][:MOST_LOOKED_AT]
     promises = binding.promises(looked_at, instance) if looked_at else {}
     reading = {*[key for key in looked_at if _reads(promises[key], changed, reloads, delivered[key])][:MOST]}
     return [key for key in due if key in reading]
+
+
+def _read_delivered(binding: Binding, instance: dg.DagsterInstance, keys: Iterable[str]) -> dict[str, Materialization]:
+    """Return of each of these partitions what was delivered; of a step with several assets, the one made first."""
+    names = [key.to_user_string() for key in binding.guarded]
+    loads = read_newest(instance, {(name, key) for name in names for key in keys})
+    found = {key: [load for name in names if (load := loads.get((name, key)))] for key in keys}
+    return {key: min(several, key=lambda load: load.storage_id) for key, several in found.items() if several}
 
 
 def _reads(
@@ -71,10 +76,20 @@ def _read_reloads(binding: Binding, instance: dg.DagsterInstance, now: dt.dateti
     return read_loads_since(instance, parted, now - LOOKED_FOR)
 
 
-def _periods(binding: Binding, places: Iterable[Place]) -> list[Period | None]:
-    """Return the time that each of these places is about; None of one that is about any."""
-    graph = binding.graph
-    return [period_of(graph.get(dg.AssetKey.from_user_string(a)).partitions_def, part) for a, part in places]
+def _newest_by_span(
+    binding: Binding, changed: Mapping[str, frozenset[str]], reloads: Mapping[Place, int]
+) -> dict[Period | None, float]:
+    """Return the stretches of time that changed (None: any), each with the newest storage id of what changed it.
+
+    That of a day is not known, and newer than any.
+    """
+    days = {day for found in changed.values() for day in found}
+    spans: dict[Period | None, float] = {span: math.inf for day in days if (span := _span(day)) is not None}
+    for (asset, partition), id_ in reloads.items():
+        node = binding.graph.get(dg.AssetKey.from_user_string(asset))
+        span = period_of(node.partitions_def, partition)
+        spans[span] = max(spans.get(span, 0), id_)
+    return spans
 
 
 def _read_changed_days(binding: Binding, instance: dg.DagsterInstance, now: dt.datetime) -> dict[str, frozenset[str]]:
@@ -95,12 +110,17 @@ def _keys(partitions: dg.PartitionsDefinition | None, instance: dg.DagsterInstan
         return list(partitions.get_partition_keys())
 
 
-def _may_read(partitions: dg.PartitionsDefinition | None, key: str, spans: Sequence[Period | None]) -> bool:
-    """Whether a partition may read any of these stretches of time; what has no time may read and be read."""
+def _last_read(
+    partitions: dg.PartitionsDefinition | None, key: str, spans: Mapping[Period | None, float]
+) -> float | None:
+    """Return the newest change of what a partition may read; what has no time may read and be read by all."""
     period = period_of(partitions, key)
-    if period is None:
-        return bool(spans)
-    return any(span is None or (period.end > span.start and period.start - READ_BACK < span.end) for span in spans)
+    read = (id_ for span, id_ in spans.items() if period is None or span is None or _may_read(period, span))
+    return max(read, default=None)
+
+
+def _may_read(period: Period, span: Period) -> bool:
+    return period.end > span.start and period.start - READ_BACK < span.end
 
 
 def _span(day: str) -> Period | None:

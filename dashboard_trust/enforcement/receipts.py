@@ -16,7 +16,7 @@ import dagster as dg
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.errors import DashboardTrustError
 from dashboard_trust.evidence.facts import join_versions
-from dashboard_trust.evidence.names import RECEIPT
+from dashboard_trust.evidence.names import LEFT_OUT, RECEIPT
 from dashboard_trust.readers.event_log import read_newest
 from dashboard_trust.readers.receipts import read_receipts
 from dashboard_trust.verdicts.verdict import Verdict
@@ -42,7 +42,8 @@ def receipt_key() -> str:
 def left_out() -> frozenset[str]:
     """Return the assets that the running guarded step does without, since a section's minimum is met (`at_least`).
 
-    What stands in their tables was not believed: leave their rows out.
+    What stands in their tables was not believed: leave their rows out. That it was asked is kept with what the step
+    makes; of a step that never asks, all is taken to be in it.
 
     Raises:
         DashboardTrustError: No guarded step is running.
@@ -50,7 +51,16 @@ def left_out() -> frozenset[str]:
     verdicts = _passed.get()
     if not verdicts:
         raise DashboardTrustError("left_out() is for the body of a guarded asset, while it runs.")
+    context = dg.AssetExecutionContext.get()
+    for verdict in verdicts:
+        for key in context.selected_asset_keys:
+            context.add_asset_metadata(left_out_of(verdict), key, verdict.partition)
     return frozenset(asset for verdict in verdicts for asset in verdict.left_out)
+
+
+def left_out_of(verdict: Verdict) -> dict[str, dg.MetadataValue]:
+    """Return what is done without, as the metadata a later reader understands; nothing where that is nothing."""
+    return {LEFT_OUT: dg.MetadataValue.json(list(verdict.left_out))} if verdict.left_out else {}
 
 
 @contextmanager

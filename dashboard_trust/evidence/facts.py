@@ -34,7 +34,8 @@ class Materialization:
     ``planned_id`` is when its run was planned; ``data_at`` is the newest moment its data speaks of;
     ``corrected`` says when and why it took the place of one that was shown before; ``fingerprint`` is what its step
     saw in the table; ``changed`` are days that were there before and changed or went, each with when the last such
-    change was seen; ``files`` are what it was loaded from, by path.
+    change was seen; ``files`` are what it was loaded from, by path; ``left_out`` are the assets
+    that its step did without.
     """
 
     asset: str
@@ -53,6 +54,7 @@ class Materialization:
     changed: Mapping[str, dt.datetime] = field(default_factory=dict)
     corrected: str = ""
     files: Mapping[str, FileVersion] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
     def version_of(self, days: Sequence[str]) -> str:
         """Return the version of these days' slices, or of the whole where no days are asked for.

@@ -70,5 +70,6 @@ class Failure:
     def next_step(self, owner: str, where: str) -> str:
         """Return what is to be done about it, and by whom."""
         if self.retry_at is not None:
-            return f"Wait: {self.source} is asked again at {self.retry_at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+            at = self.retry_at.astimezone(dt.UTC)
+            return f"Wait: {self.source} is asked again by itself, from {at:%Y-%m-%d %H:%M} UTC"
         return f"{owner}: " + TO_DO[self.failure_class].format(source=self.source, where=where)

@@ -18,6 +18,9 @@ DAY_RECORD = "dashboard_trust/day_record"
 CONSUMED = "dashboard_trust/consumed"
 """On a materialization: the version of each direct input its gate had judged, by `Input.name`."""
 
+LEFT_OUT = "dashboard_trust/left_out"
+"""On a materialization: the assets that its step did without, since a minimum was met (`at_least`)."""
+
 SLICES = "dashboard_trust/slices"
 """On an asset's definition: the upstream tables of which it reads only its own days, with the column."""
 

@@ -69,7 +69,7 @@ REFUSED_ACCESS = re.compile(
 )
 LOST = re.compile(
     r"connection (refused|reset|timed out|was lost)|closed the connection|no connection to the server|"
-    r"connection has been closed|could not (send|receive|connect)|timeout expired|could not translate host name",
+    r"connection has been closed|could not (send|receive|connect|set lock|translate host name)|timeout expired",
     re.I,
 )
 

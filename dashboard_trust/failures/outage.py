@@ -15,7 +15,7 @@ MOST = 500  # callers that are remembered; the latest of them
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What one step of one run has done since the source stopped answering."""
+    """What one step of one run has done since it first found the source not answering."""
 
     since: dt.datetime
     calls: int = 0
@@ -23,10 +23,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """What is known of a source since it last answered; nothing, while it does.
+    """What is known of a source since it last answered; while it does, only how often whom it failed.
 
     ``round`` counts failures one after the other (calls under way together are one round), ``calls`` are those of
-    the budget's window, ``next_at`` is when the next call may be made, by whoever asks first.
+    the budget's window, ``next_at`` is when the next call may be made, by whoever asks first. ``callers`` outlive an
+    answer: where others are answered and one step never is, that one comes to its limit all the same.
     """
 
     since: dt.datetime | None = None
@@ -76,12 +77,14 @@ class Outage:
 
         While the source does not answer, one call at a time is let through, after a pause and within the budget.
         """
-        caller, calls = self.callers.get(who, Caller(now)), self._within(budget, now)
+        caller = self.callers.get(who, Caller(now))
+        if self.since is None:
+            return None, caller, self
+        calls = self._within(budget, now)
         known = replace(self, calls=calls, callers={**self.callers, who: caller})
-        if not calls and now >= (self.next_at or now):
-            known = replace(known, since=None, next_at=None)  # what nobody has seen for so long is not known any more
-        if known.since is None:
-            return None, caller, known if self.since else self
+        if not calls and now >= (self.next_at or now) + budget.per:
+            # What nobody has asked for so long, though they might have, is not known any more.
+            return None, caller, Outage(callers=known.callers)
         at = known._opens_at(budget, now)
         if at > now:
             return at, caller, known
@@ -116,6 +119,7 @@ class Outage:
         # Calls that were under way together are one round: they say no more than the first of them.
         round_ = self.round + (self.failed_at is None or began >= self.failed_at)
         pause_ends = now + max(retries.pause(round_, draw), at_least)
+        own_pause_ends = now + retries.pause(caller.calls, draw)  # where others are answered, its rounds are its own
         was_let_through = began in self.calls
         known = replace(
             self,
@@ -126,7 +130,9 @@ class Outage:
             next_at=pause_ends if was_let_through else max(pause_ends, self.next_at or now),
             callers={**self.callers, who: caller},
         )
-        return known._opens_at(budget, now), caller, known
+        # Whoever waits asks before one that failed does: it may be that one alone that gets no answer.
+        others_first = retries.first_pause if known.callers.keys() - {who} else NOTHING
+        return max(known._opens_at(budget, now) + others_first, own_pause_ends), caller, known
 
     def _within(self, budget: Budget, now: dt.datetime) -> tuple[dt.datetime, ...]:
         return tuple(sorted(at for at in self.calls if now - at < budget.per))
@@ -137,11 +143,15 @@ class Outage:
         room = calls[-budget.calls] + budget.per if len(calls) >= budget.calls else now
         return max(room, self.next_at or now)
 
-    def answer(self, began: dt.datetime) -> Outage:
-        """Return what is known after a call that succeeded: the source is back, if it began after the last failure."""
+    def answer(self, began: dt.datetime, retries: Retries) -> Outage:
+        """Return what is known after a call that succeeded: the source is back, if it began after the last failure.
+
+        Callers are remembered for as long as any of them would go on.
+        """
         if self.failed_at is not None and began < self.failed_at:
             return self
-        return Outage()
+        recent = {who: one for who, one in self.callers.items() if began - one.since <= retries.give_up_after}
+        return Outage(callers=recent)
 
 
 def _moment(said: str | None) -> dt.datetime | None:

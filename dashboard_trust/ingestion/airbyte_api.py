@@ -17,6 +17,7 @@ import dagster as dg
 import requests
 
 from dashboard_trust.errors import AirbyteUnreachableError, DashboardTrustError
+from dashboard_trust.failures.foreign import classify_status
 
 if TYPE_CHECKING:
     from dagster_airbyte.resources import AirbyteClient
@@ -37,6 +38,7 @@ class RefusedError(DashboardTrustError):
     def __init__(self, status: int, url: str) -> None:
         super().__init__(f"Airbyte refused {url} with status {status}. Check ids, credentials and permissions.")
         self.status = status
+        self.failure_class = classify_status(status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ class AirbyteApi:
                 method, url, json=body, params=params, headers=headers, auth=login, timeout=client.request_timeout
             )
             if response.status_code >= BROKEN or response.status_code == TOO_MANY:
-                raise AirbyteUnreachableError(_unreachable(url, f"status {response.status_code}"))
+                why = _unreachable(url, f"status {response.status_code}")
+                raise AirbyteUnreachableError(why) from requests.HTTPError(response=response)  # it may say when
             if not response.ok:
                 raise RefusedError(response.status_code, url)
             answer = response.json()

@@ -11,8 +11,7 @@ from sqlglot import exp, parse_one
 
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.errors import WarehouseBusyError
-from dashboard_trust.readers.event_log import read_newest
-from dashboard_trust.readers.serving import read_serving
+from dashboard_trust.readers.serving import read_corrections, read_serving
 from dashboard_trust.verdicts.verdict import Verdict
 from dashboard_trust.warehouses.session import Session, Warehouse, create_schema, table
 
@@ -34,10 +33,10 @@ def readiness_writer(
     """
 
     def write(instance: dg.DagsterInstance, verdicts: Sequence[Verdict]) -> None:
-        serving = read_serving(instance, dg.AssetKey.from_user_string(contract.key), None)
+        key = dg.AssetKey.from_user_string(contract.key)
+        serving = read_serving(instance, key, None)
         since = serving.since if serving else None
-        loads = read_newest(instance, {(contract.key, verdict.partition) for verdict in verdicts})
-        corrected = {partition: load.corrected for (_, partition), load in loads.items()}
+        corrected = read_corrections(instance, key, [verdict.partition for verdict in verdicts])
         with suppress(WarehouseBusyError), warehouse().session(f"saying how {contract.key} stands") as session:
             write_states(
                 session, contract, verdicts, shown_as_of=since, evaluated_at=datetime.now(UTC), corrected=corrected
@@ -58,9 +57,8 @@ def write_states(  # noqa: PLR0913  # what is written of each, column by column
     """Say how these partitions of a dashboard stand; others keep what was said of them.
 
     ``message`` is what a business user reads: the contract's own word, what holds it, what was ``corrected`` (by
-    partition). Moments are
-    ISO 8601 texts in UTC: ``shown_as_of`` is since when readers have what they see, ``evaluated_at``
-    when this was said, also of a past day; a reader takes a row that is hours old for UNKNOWN.
+    partition). Moments are ISO 8601 texts in UTC: ``shown_as_of`` is since when readers have what they see,
+    ``evaluated_at`` when this was said, also of a past day; a reader takes a row that is hours old for UNKNOWN.
     """
     if session.columns(TABLE) is None:
         session.query(create_schema("trust"))

@@ -29,7 +29,10 @@ def find_attempt(
     """
     attempts = [_attempt(place, row, runs, held) for row in plans]
     found = next((a for a in attempts if a.state != "not_started" and not a.held), attempts[0])
-    return replace(found, failure=failures.get((found.run_id, found.asset)))
+    failure = failures.get((found.run_id, found.asset))
+    if failure is not None and failure.retry_at is not None and found.state != "running":
+        failure = None  # it was to be tried again, and the run ended otherwise: it is not why, and nobody tries again
+    return replace(found, failure=failure)
 
 
 def find_last_word(place: CheckPlace, found: Executions, runs: Mapping[str, RunFacts], held: Held) -> CheckResult:

@@ -136,7 +136,7 @@ def _read_tables(instance: dg.DagsterInstance, promises: Sequence[Promise]) -> _
         unanswered = {run_id for run_id, _ in open_}
         ended = tables.ended_runs(unanswered)
         held = {(*place, None) for place in tables.held_places(open_)} | _skipped(tables, open_)
-        failures = _failures(tables, open_)
+        failures = _failures(tables, {(row.run_id, row.asset) for several in plans.values() for row in several})
     return _Stored(loads, earlier | newest, plans, checks, words, unexpected, unanswered, ended, held, failures)
 
 

@@ -21,6 +21,7 @@ from dashboard_trust.evidence.names import (
     FAILURE,
     FILES,
     FINGERPRINT,
+    LEFT_OUT,
     UNEXPECTED,
     WORD,
 )
@@ -72,6 +73,7 @@ def parse_materialization(row: Row) -> Materialization:
             path: FileVersion(file["token"], file["sha256"], file["size"])
             for path, file in (metadata.get(FILES) or {}).items()
         },
+        left_out=frozenset(metadata.get(LEFT_OUT) or ()),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import dagster as dg
 
 from dashboard_trust.evidence.names import SINCE
+from dashboard_trust.readers.event_log import read_newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,15 @@ def read_serving(
     said = record.asset_materialization.metadata.get(SINCE) if record.asset_materialization else None
     published = _moment(said.value) if said is not None else None
     return Serving(partition, published or dt.datetime.fromtimestamp(record.timestamp, dt.UTC))
+
+
+def read_corrections(
+    instance: dg.DagsterInstance, asset_key: dg.AssetKey, partitions: Iterable[str | None]
+) -> dict[str | None, str]:
+    """Return when and why these partitions were published anew after they had been shown; of others, nothing."""
+    name = asset_key.to_user_string()
+    loads = read_newest(instance, {(name, partition) for partition in partitions})
+    return {partition: load.corrected for (_, partition), load in loads.items() if load.corrected}
 
 
 def _newest(stored: set[str], partitions: dg.PartitionsDefinition | None, instance: dg.DagsterInstance) -> str | None:

@@ -37,7 +37,8 @@ class ReadinessWord:
     """What is said of one dashboard for the partition judged.
 
     ``evaluated_at`` is the wall clock when the word was spoken, also where a past day was judged:
-    once it is older than ``unknown_after``, the page says UNKNOWN.
+    once it is older than ``unknown_after``, the page says UNKNOWN. ``corrections`` say of partitions, newest first,
+    when and why their figures took the place of others that were shown.
     """
 
     dashboard: str
@@ -49,6 +50,7 @@ class ReadinessWord:
     owners: tuple[str, ...] = ()
     serving: Serving | None = None
     unknown_after: timedelta = UNKNOWN_AFTER
+    corrections: tuple[tuple[str, str], ...] = ()
 
 
 def write_readiness(site: Path, word: ReadinessWord) -> None:
@@ -84,6 +86,7 @@ def _encode(word: ReadinessWord) -> dict[str, object]:
         "reasons": [asdict(reason) for reason in word.reasons],
         "owners": list(word.owners),
         "serving": word.serving and {"partition": word.serving.partition, "since": _iso(word.serving.since)},
+        "corrections": [{"partition": partition, "said": said} for partition, said in word.corrections],
         "evaluated_at": _iso(word.evaluated_at),
         "unknown_after_hours": word.unknown_after / timedelta(hours=1),
     }
@@ -101,6 +104,7 @@ def _decode(dashboard: str, entry: Mapping[str, Any]) -> ReadinessWord:
         owners=tuple(entry["owners"]),
         serving=serving and Serving(serving["partition"], datetime.fromisoformat(serving["since"])),
         unknown_after=timedelta(hours=entry["unknown_after_hours"]),
+        corrections=tuple((one["partition"], one["said"]) for one in entry.get("corrections", ())),
     )
 
 

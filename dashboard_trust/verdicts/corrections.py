@@ -12,6 +12,15 @@ from dashboard_trust.verdicts.verdict import Verdict
 from dashboard_trust.verdicts.wording import listed, moment
 
 
+def find_corrected(shown: Materialization, verdict: Verdict) -> list[str]:
+    """Return the inputs of which something else was shown than would be now.
+
+    What comes in addition, as a section does that was labelled, corrects nothing that was shown.
+    """
+    now = dict(verdict.consumed)
+    return [name for name, version in shown.consumed.items() if now.get(name, version) != version]
+
+
 def correction(promise: Promise, evidence: Evidence, shown: Materialization | None, verdict: Verdict) -> str:
     """Return when and why a partition is corrected; "" where it is not.
 
@@ -26,16 +35,15 @@ def correction(promise: Promise, evidence: Evidence, shown: Materialization | No
     """
     if shown is None or promise.period is None or shown.at < promise.period.end:
         return ""
-    others = [name for name, version in verdict.consumed if shown.consumed.get(name) != version]
-    gone = [name for name in shown.consumed if name not in dict(verdict.consumed)]
-    if not shown.consumed or not (others or gone):
+    others = find_corrected(shown, verdict)
+    if not others:
         return shown.corrected
     whys = ((requirement.asset, _why(requirement, evidence, shown.at)) for requirement in promise.requirements)
     changed = {asset: why for asset, why in whys if why}
     above = upstream_assets(promise.requirements)
     roots = [why for asset, why in changed.items() if not above[asset] & changed.keys()]
-    because = "; ".join(roots) or f"{listed(others or gone)} changed"
-    return f"corrected on {moment(evidence.as_of)} because {because} (it was shown since {moment(shown.at)})"
+    because = "; ".join(roots) or f"{listed(others)} changed"
+    return f"corrected on {moment(evidence.as_of)} because {because}; other figures were shown from {moment(shown.at)}"
 
 
 def _why(requirement: Requirement, evidence: Evidence, since: dt.datetime) -> str:
@@ -44,14 +52,14 @@ def _why(requirement: Requirement, evidence: Evidence, since: dt.datetime) -> st
     if load is None or load.at <= since:
         return ""
     if not requirement.days or load.days is None:
-        return f"{_place(requirement)} was made anew ({moment(load.at)})"
+        return f"{_place(requirement)} was loaded on {moment(load.at)}"
     late = [day for day in requirement.days if load.changed.get(day, since) > since]
     return _late(requirement.asset, late, load) if late else ""
 
 
 def _late(asset: str, days: Sequence[str], load: Materialization) -> str:
     seen = max(load.changed[day] for day in days)
-    return f"a load changed the rows of {listed(days)} in {asset} late (seen {moment(seen)})"
+    return f"data of {listed(days)} in {asset} came late, or changed ({moment(seen)})"
 
 
 def _place(requirement: Requirement) -> str:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from dashboard_trust.contracts.model import DashboardContract, Input, Period, Promise, Requirement
 from dashboard_trust.evidence.facts import Attempt, CheckResult, Evidence, Materialization, join_versions
-from dashboard_trust.verdicts.minimums import Count, count_minimums, describe_unmet, heed_minimums
+from dashboard_trust.verdicts.minimums import (
+    count_minimums,
+    describe_unmet,
+    find_left_out,
+    find_mixed,
+    find_shown,
+    heed_minimums,
+)
 from dashboard_trust.verdicts.standing_words import find_hold, find_rollback, waive
 from dashboard_trust.verdicts.trace import separate_causes
 from dashboard_trust.verdicts.verdict import Finding, Outcome, Readiness, Verdict
@@ -33,10 +40,12 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
         for finding in _examine(requirement, promise, evidence)
     ]
     found = [*_held_by_a_person(promise, evidence), *waive(found, evidence.words, evidence.as_of)]
+    found = [*found, *_mixed(promise, evidence, found)]
     counts = count_minimums(promise, found)
+    unmet = _unmet_sections(promise, found)
+    shown = find_shown(promise, unmet, counts)
     found = heed_minimums(promise, found, counts)
     causes, consequences = separate_causes(promise.requirements, found)
-    unmet = _unmet_sections(promise, (*causes, *consequences))
     late = deadline is not None and evidence.as_of >= deadline
     verdict = Verdict(
         dashboard=promise.contract.key,
@@ -48,9 +57,9 @@ def judge(promise: Promise, evidence: Evidence) -> Verdict:
         unmet=unmet,
         deadline=deadline,
         version=_version(promise, evidence),
-        consumed=tuple(_consumed(promise, unmet, counts, evidence)),
+        consumed=tuple(_consumed(promise, shown, evidence)),
         labels=tuple(describe_unmet(promise, unmet, counts)),
-        left_out=tuple(sorted({asset for count in counts.values() for asset in count.missing})),
+        left_out=tuple(sorted(find_left_out(counts, shown))),
     )
     unsettled = (*_unsettled(promise, verdict, evidence), *_taken_back(promise, verdict, evidence))
     if not unsettled:
@@ -66,19 +75,22 @@ def unknown(promise: Promise, as_of: dt.datetime, reason: str) -> Verdict:
     return Verdict(contract.key, promise.partition, Readiness.UNKNOWN, as_of, findings=(finding,))
 
 
-def _consumed(
-    promise: Promise, unmet: Sequence[str], counts: Mapping[str, Count], evidence: Evidence
-) -> Iterator[tuple[str, str]]:
-    """Yield what a refresh reads now: the direct inputs, without those that only unmet sections show.
+def _mixed(promise: Promise, evidence: Evidence, found: Sequence[Finding]) -> list[Finding]:
+    """Return what has to be built anew, since a minimum does without other assets now than when it was built."""
+    counts = count_minimums(promise, found)
+    left_out = find_left_out(counts, find_shown(promise, _unmet_sections(promise, found), counts))
+    mixed = [
+        replace(_finding(asked, Outcome.OUTDATED, reason, None), version=_requirement_version(asked, evidence))
+        for asked, reason in find_mixed(promise, evidence, left_out)
+    ]
+    return waive(mixed, evidence.words, evidence.as_of)
 
-    Of a section that does with fewer, only what is missing is not shown.
-    """
-    sections = {requirement.asset: set(requirement.sections) for requirement in promise.requirements}
+
+def _consumed(promise: Promise, shown: Collection[str], evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Yield what a refresh reads now: the direct inputs that are shown."""
     for asked in promise.dashboard_inputs:
-        shown_in = sections.get(asked.asset) or {""}
         version = _newest_version(asked, evidence)
-        hidden = {key for key in unmet if key not in counts or counts[key].hides(asked.asset)}
-        if version is not None and not shown_in <= hidden:
+        if version is not None and asked.asset in shown:
             yield asked.name, version
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard_trust.contracts.model import Promise, Section
+from dashboard_trust.contracts.model import Promise, Requirement, Section
+from dashboard_trust.evidence.facts import Evidence, Materialization
 from dashboard_trust.verdicts.trace import upstream_assets
 from dashboard_trust.verdicts.verdict import Finding, Outcome
 
@@ -51,6 +52,56 @@ def count_minimums(promise: Promise, findings: Sequence[Finding]) -> dict[str, C
     return counts
 
 
+def find_shown(promise: Promise, unmet: Collection[str], counts: Mapping[str, Count]) -> frozenset[str]:
+    """Return the direct inputs that are shown: those that do not stand in unmet sections alone.
+
+    Of a section that does with fewer, only what is missing is not shown.
+    """
+    sections = {requirement.asset: set(requirement.sections) for requirement in promise.requirements}
+    shown = set()
+    for asset in {asked.asset for asked in promise.dashboard_inputs}:
+        hidden = {key for key in unmet if key not in counts or counts[key].hides(asset)}
+        if not (sections.get(asset) or {""}) <= hidden:
+            shown.add(asset)
+    return frozenset(shown)
+
+
+def find_left_out(counts: Mapping[str, Count], shown: Collection[str]) -> frozenset[str]:
+    """Return the assets that are done without: what is missing, and where that is too much, what is not shown."""
+    missing = {asset for count in counts.values() for asset in count.missing}
+    too_few = {asset for count in counts.values() if count.is_short for asset in count.asked}
+    return frozenset(missing | (too_few - {*shown}))
+
+
+def find_mixed(promise: Promise, evidence: Evidence, left_out: Collection[str]) -> Iterator[tuple[Requirement, str]]:
+    """Yield what was built without something that is there, or with something that is done without now.
+
+    Only its own step knows what it did without (`Materialization.left_out`); of any other all is taken to be in it.
+    """
+    found = [(r, evidence.materializations.get((r.asset, r.partition))) for r in promise.requirements]
+    loads = [(requirement, load) for requirement, load in found if load is not None]
+    there, direct = {requirement.asset for requirement, _ in loads}, {one.asset for one in promise.dashboard_inputs}
+    holders = {asset: _built_from(asset, loads) & direct for asset in sorted({*left_out} & there)}
+    for requirement, load in loads:
+        lacks = sorted(load.left_out - {*left_out})
+        holds = [asset for asset, built in holders.items() if requirement.asset in built]
+        if lacks:
+            yield requirement, f"was built without {', '.join(lacks)}, which no minimum does without now"
+        elif holds:
+            yield requirement, f"was built with {', '.join(holds)}, which a minimum does without now"
+
+
+def _built_from(asset: str, loads: Sequence[tuple[Requirement, Materialization]]) -> set[str]:
+    """Return what was built from an asset, directly or through others, and did not leave it out."""
+    built, size = {asset}, 0
+    while len(built) > size:
+        size = len(built)
+        for requirement, load in loads:
+            if asset not in load.left_out and any(asked.asset in built for asked in requirement.inputs):
+                built.add(requirement.asset)
+    return built - {asset}
+
+
 def heed_minimums(promise: Promise, findings: Sequence[Finding], counts: Mapping[str, Count]) -> list[Finding]:
     """Return the findings, of which those block that leave a section with fewer than its least."""
     short = [count for count in counts.values() if count.is_short and count.section.when_unmet == "block"]
@@ -70,8 +121,13 @@ def describe_unmet(promise: Promise, unmet: Sequence[str], counts: Mapping[str, 
         if count is None or not count.missing:
             yield section.title
         else:
+            missing = ", ".join(count.missing)
             there = f"{len(count.asked) - len(count.missing)} of {len(count.asked)}"
-            yield f"{', '.join(count.missing)} ({section.title}: {there})"
+            yield (
+                f"{section.title} (only {there}: {missing})"
+                if count.is_short
+                else f"{missing} ({section.title}: {there})"
+            )
 
 
 def _too_few_asked(promise: Promise, count: Count) -> Finding:

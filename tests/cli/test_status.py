@@ -4,7 +4,18 @@ import json
 
 from dashboard_trust.cli.app import run
 
-FIELDS = {"dashboard", "title", "owner", "partition", "readiness", "as_of", "serving", "behind", "findings"}
+FIELDS = {
+    "dashboard",
+    "title",
+    "owner",
+    "partition",
+    "readiness",
+    "as_of",
+    "serving",
+    "behind",
+    "corrected",
+    "findings",
+}
 
 
 def read_json(capfd, *arguments):
@@ -29,6 +40,7 @@ def test_the_last_partition_is_the_one_that_is_judged(in_shop, capfd):
         "reason": finding["reason"],
         "owner": "team:pay",
         "since": None,
+        "failure": None,
     }
 
 

@@ -16,11 +16,10 @@ from dashboard_trust.cli.explanations import describe_explanation, read_explanat
 from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.contracts.sources import Source
 from dashboard_trust.enforcement.audited_assets import audited
-from dashboard_trust.enforcement.calls import read_outage
+from dashboard_trust.enforcement.calls import calling, read_outage
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted, trusted_dashboard
 from dashboard_trust.enforcement.io_manager import TrustedIOManager
 from dashboard_trust.errors import ContractError, FailureClass, SourceError, WarehouseBusyError
-from dashboard_trust.failures.outage import Outage
 from dashboard_trust.failures.policy import Budget, Retries
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 
@@ -114,14 +113,16 @@ def test_what_no_retry_mends_is_called_once_whatever_retries_others_declare(inst
 def test_what_may_pass_is_tried_again_after_pauses_that_double_until_it_passes(shop, instance):
     shop.answers = lambda call: ConnectionResetError("reset") if call < 5 else None
 
-    assert shop.run("raw", "dash").success
+    result = shop.run("raw", "dash")
+    assert result.success
+    assert "dashboard_trust/failure_class" not in shop.tags(result)  # what passed is no failure of the run
     pauses = [later - call for call, later in zip(shop.calls, shop.calls[1:], strict=False)]
     for n, pause in enumerate(pauses):
         full = dt.timedelta(seconds=30) * 2**n
         assert 0.75 * full <= pause <= 1.25 * full + dt.timedelta(seconds=1)
     assert len(pauses) == 4
     assert shop.verdict.causes == ()
-    assert read_outage(instance, "shop_api") == Outage()
+    assert read_outage(instance, "shop_api").since is None
 
 
 def test_while_it_waits_it_is_said_what_for(shop):
@@ -140,7 +141,7 @@ def test_while_it_waits_it_is_said_what_for(shop):
     assert (
         "reset by peer (transient failure of shop_api, called 2 times; next try 2026-01-01 00:01 UTC)" in finding.told
     )
-    assert step == "Wait: shop_api is asked again at 2026-01-01 00:01 UTC"
+    assert step == "Wait: shop_api is asked again by itself, from 2026-01-01 00:01 UTC"
 
 
 def test_it_is_given_up_at_the_limit_and_said_so_in_a_failure_of_its_own(instance, run, clock):
@@ -152,6 +153,7 @@ def test_it_is_given_up_at_the_limit_and_said_so_in_a_failure_of_its_own(instanc
     assert len(shop.calls) == 3
     said = failed.step_failure_data.user_failure_data.metadata
     assert (said["failure_class"].value, said["attempts"].value) == ("transient", 3)
+    assert said["next_step"].value == "team:raw: see whether shop_api is up, then materialize raw"
     assert "Exceeded" not in str(failed.step_failure_data.error)
     (finding,) = shop.verdict.causes
     assert (finding.owner, finding.failure.attempts) == ("team:raw", 3)
@@ -186,7 +188,65 @@ def test_a_source_of_which_only_the_data_are_wrong_is_not_out(shop, instance):
     shop.answers = lambda call: TimeoutError() if call == 1 else SourceError("half", "data")
     shop.run()
 
-    assert read_outage(instance, "shop_api") == Outage()
+    assert read_outage(instance, "shop_api").since is None
+
+
+def test_a_body_whose_first_call_is_answered_and_whose_second_never_is_comes_to_its_limit(instance, run, clock):
+    source, calls = Source("shop_api", policies={"transient": Retries(limit=4)}), []
+
+    @dg.asset
+    def raw() -> None:
+        with calling(source):
+            calls.append("list")
+        with calling(source):
+            calls.append("details")
+            raise TimeoutError
+
+    assert not run(dg.Definitions([raw]), "raw").success
+    assert calls == ["list", "details"] * 4
+
+
+def test_of_a_step_that_broke_in_another_way_than_it_was_tried_again_for_nobody_waits(instance, run, clock):
+    """The API is lost once and answers then; what breaks the step in the end is the write, of which no source says."""
+    calls = []
+
+    class Full(dg.IOManager):
+        def handle_output(self, context, obj):
+            raise RuntimeError("the disk is full")
+
+        def load_input(self, context): ...
+
+    @dg.asset(owners=["team:raw"], io_manager_key="full")
+    def raw():
+        calls.append(1)
+        if len(calls) == 1:
+            raise TimeoutError("no answer")
+        return 1
+
+    dash = trusted_dashboard(DashboardContract("dash", "team:dash"), lambda *_: None, deps=["raw"])
+    defs = trust(dg.Definitions([raw, dash], resources={"full": Full()}), sources=[SHOP])
+
+    assert not run(defs, "raw").success
+    (finding,) = gates(defs)[dg.AssetKey("dash")].judge(instance, [None], dt.datetime.now(dt.UTC))[None].causes
+    assert (finding.owner, finding.failure) == ("team:raw", None)
+    assert "the disk is full" in finding.told
+    assert "next try" not in finding.told
+
+
+def test_a_run_in_which_several_steps_are_given_up_names_each_class(instance, run, clock):
+    @dg.asset
+    def one() -> None:
+        raise PermissionError("denied")
+
+    @dg.asset
+    def two() -> None:
+        raise FileNotFoundError("gone")
+
+    sources = [Source("a", ("one",)), Source("b", ("two",))]
+    result = run(trust(dg.Definitions([one, two]), sources=sources), "one", "two")
+
+    tags = instance.get_run_by_id(result.run_id).tags
+    assert tags["dashboard_trust/failure_class"] == "contract, permission"
 
 
 def test_behind_a_gate_what_is_held_calls_nothing_and_what_is_not_is_tried_again(instance, run, clock, is_held):

@@ -7,7 +7,8 @@ import datetime as dt
 import dagster as dg
 import pytest
 
-from dashboard_trust.contracts.model import DashboardContract, Section
+from dashboard_trust.contracts.model import DashboardContract, RequiredAsset, Section
+from dashboard_trust.enforcement.automation import needs_run
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted, trusted_dashboard
 from dashboard_trust.enforcement.receipts import left_out
 from dashboard_trust.errors import ContractError, DashboardTrustError
@@ -21,17 +22,21 @@ pytestmark = pytest.mark.long
 class Six:
     """Six sources → mart, guarded → dash; ``without`` lists what each build of the mart left out."""
 
-    def __init__(self, instance, run, sections):
+    def __init__(self, instance, run, sections, mart=None, requires=None):
         self.instance, self._run, self.bad, self.without, self.shown = instance, run, set(), [], []
 
-        @dg.asset(deps=SIX)
-        def mart() -> None:
+        @dg.asset(name="mart", deps=SIX)
+        def of_six() -> None:
             self.without.append(sorted(left_out()))
 
-        self.contract = DashboardContract("dash", "team:dash", sections=sections)
+        promised = {"requires": requires} if requires else {"sections": sections}
+        self.contract = DashboardContract("dash", "team:dash", **promised)
         dash = trusted_dashboard(self.contract, lambda _, verdicts: self.shown.extend(verdicts), deps=["mart"])
-        stage = trusted(mart, owner="team:mart", sections=sections)
-        self.defs = trust(dg.Definitions([*map(self._raw, SIX), stage, dash]))
+        stage = mart or trusted(of_six, owner="team:mart", sections=sections)
+        self.defs = trust(dg.Definitions([*map(self._raw, SIX), stage, dash], asset_checks=self._checks()))
+
+    def _checks(self):
+        return ()
 
     def _raw(self, name):
         check = dg.AssetCheckSpec("complete", asset=name)
@@ -116,8 +121,10 @@ def test_below_the_least_a_section_that_may_be_labelled_is_left_out_whole(instan
     six = Six(instance, run, (Section("feeds", "Feeds", SIX, "label", at_least=5),))
     six.load(4)
 
-    assert six.verdict("mart").labels == ("raw_4, raw_5 (Feeds: 4 of 6)",)
+    assert six.verdict("mart").labels == ("Feeds (only 4 of 6: raw_4, raw_5)",)
     assert six.verdict("mart").consumed == ()
+    assert six.run("mart")
+    assert six.without == [sorted(SIX)]
 
 
 @pytest.mark.parametrize("least", [0, 7, -1])
@@ -129,3 +136,95 @@ def test_a_minimum_of_nothing_or_of_more_than_there_are_is_refused(least):
 def test_what_is_left_out_is_only_known_within_a_guarded_step():
     with pytest.raises(DashboardTrustError, match="while it runs"):
         left_out()
+
+
+class Looked(Six):
+    """Six whose checks are steps of their own, so that they can look once more at the same load."""
+
+    def _raw(self, name):
+        @dg.asset(name=name, owners=[f"team:{name}"])
+        def raw() -> None: ...
+
+        return raw
+
+    def _checks(self):
+        return [self._check(name) for name in SIX]
+
+    def _check(self, name):
+        @dg.asset_check(asset=name, name="complete")
+        def complete():
+            return dg.AssetCheckResult(passed=name not in self.bad)
+
+        return complete
+
+    def look(self, *names):
+        for name in names or SIX:
+            key = dg.AssetCheckKey(dg.AssetKey(name), "complete")
+            job = self.defs.resolve_implicit_global_asset_job_def()
+            subset = job.get_subset(asset_selection=set(), asset_check_selection={key})
+            assert subset.execute_in_process(instance=self.instance).success
+
+
+def test_what_was_left_out_and_is_good_after_all_is_not_shown_without_until_the_stage_is_built_with_it(instance, run):
+    six = Looked(instance, run, (Section("feeds", "Feeds", SIX, at_least=5),))
+    six.bad = {"raw_2"}
+    six.load()
+    six.look()
+    assert six.run("mart")
+    assert six.verdict().labels == ("raw_2 (Feeds: 5 of 6)",)
+
+    six.bad = set()
+    six.look("raw_2")  # the very same load
+    assert six.verdict().holds
+    assert "mart: was built without raw_2, which no minimum does without now" in told(six.verdict())
+    assert six.run("mart")
+    assert (six.without, str(six.verdict().readiness)) == ([["raw_2"], []], "READY")
+
+
+def test_what_is_wrong_after_all_and_in_the_stage_is_not_shown_under_a_label_that_says_it_is_not(instance, run):
+    six = Looked(instance, run, (Section("feeds", "Feeds", SIX, at_least=5),))
+    six.load()
+    six.look()
+    assert six.run("mart")
+    six.bad = {"raw_2"}
+    six.look("raw_2")
+
+    assert six.verdict().holds
+    assert "mart: was built with raw_2, which a minimum does without now" in told(six.verdict())
+    gate = gates(six.defs)[dg.AssetKey("mart")]
+    assert needs_run(gate.survey(instance, [None], dt.datetime.now(dt.UTC))[None])
+    assert six.run("mart")
+    assert not needs_run(gate.survey(instance, [None], dt.datetime.now(dt.UTC))[None])
+    assert (six.without, six.verdict().labels) == ([[], ["raw_2"]], ("raw_2 (Feeds: 5 of 6)",))
+
+
+@pytest.mark.parametrize("is_guarded", [True, False])
+def test_a_stage_that_never_asks_what_to_leave_out_is_not_shown_as_if_it_had(instance, run, is_guarded):
+    @dg.asset(deps=SIX)
+    def mart() -> None: ...
+
+    if is_guarded:
+        sections = (Section("feeds", "Feeds", SIX, at_least=5),)
+        mart = trusted(mart, owner="team:mart", sections=sections)
+    six = Looked(instance, run, (Section("feeds", "Feeds", SIX, at_least=5),), mart=mart)
+    six.bad = {"raw_2"}
+    six.load()
+    six.look()
+    assert six.run("mart")
+
+    assert six.verdict().holds
+
+
+def test_a_dashboard_that_declares_no_minimum_does_not_pass_on_that_of_its_stage(instance, run):
+    six = Looked(instance, run, (Section("feeds", "Feeds", SIX, at_least=5),), requires=(RequiredAsset("mart"),))
+    six.bad = {"raw_2"}
+    six.load()
+    six.look()
+    assert six.run("mart")
+
+    assert six.verdict().holds
+    assert "mart: was built without raw_2, which no minimum does without now" in told(six.verdict())
+
+
+def told(verdict):
+    return [f"{finding.place}: {finding.told}" for finding in verdict.causes]

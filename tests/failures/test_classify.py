@@ -21,8 +21,16 @@ from snowflake.connector import errors as snowflake
 from urllib3.exceptions import HTTPError
 
 from dashboard_trust import errors
-from dashboard_trust.errors import DashboardTrustError, FailureClass, SourceError, WarehouseError
+from dashboard_trust.errors import (
+    AirbyteUnreachableError,
+    DashboardTrustError,
+    FailureClass,
+    SourceError,
+    SyncFailedError,
+    WarehouseError,
+)
 from dashboard_trust.failures.classify import classify, find_retry_after
+from dashboard_trust.ingestion.airbyte_api import RefusedError
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -247,6 +255,7 @@ def test_snowflake_says_it_by_number_and_state(number, state, message, expected)
         ("connection to server at localhost failed: Connection refused", "transient"),
         ('connection to server failed: FATAL:  password authentication failed for user "a"', "permission"),
         ("its connection string cannot be understood", "unknown"),
+        ('IO Error: Could not set lock on file "shop.duckdb": Conflicting lock is held', "transient"),
     ],
 )
 def test_a_warehouse_that_cannot_be_opened_says_why_in_words(why, expected):
@@ -269,7 +278,10 @@ def test_every_error_of_our_own_family_has_a_class():
         "ColumnsRefusedError": "schema",
         "WriteRacedError": "transient",
         "EvidenceMovedError": "transient",
+        "FileRefusedError": "data",
         "SyncFailedError": "unknown",
+        "SyncRunningError": "transient",
+        "AirbyteUnreachableError": "transient",
         "PublicationError": "data",
     }
 
@@ -325,3 +337,19 @@ def test_what_a_source_asks_for_is_heard_through_what_wraps_it():
     assert find_retry_after(caused(RuntimeError(), answered(503, **{"Retry-After": "60"})), NOW) == minute
     assert find_retry_after(SourceError("busy", "transient", minute), NOW) == minute
     assert find_retry_after(ValueError(), NOW) is None
+
+
+def test_what_airbyte_refuses_is_of_the_class_of_its_status_also_behind_the_sync_that_failed():
+    refused = RefusedError(403, "http://127.0.0.1/jobs")
+    behind = happened_in_handling(SyncFailedError("Sync of connection 'shop' failed"), refused, hide=True)
+    named = happened_in_handling(SyncFailedError("connection 'shop', stream 'orders'"), behind, hide=True)
+
+    assert {classify(error) for error in (refused, behind, named)} == {FailureClass.PERMISSION}
+
+
+def test_an_airbyte_that_asks_to_be_left_alone_is():
+    lost = caused(AirbyteUnreachableError("status 429"), answered(429, **{"Retry-After": "60"}))
+    named = happened_in_handling(AirbyteUnreachableError("connection 'shop'"), lost, hide=True)
+
+    assert classify(named) is FailureClass.TRANSIENT
+    assert find_retry_after(named, NOW) == dt.timedelta(minutes=1)

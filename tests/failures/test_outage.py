@@ -32,6 +32,8 @@ class World:
     retries: Retries = RETRIES
     begin_within: dt.timedelta = 10 * MINUTE
     dies: float = 0.0
+    never_answered: frozenset = frozenset()
+    asks_for: dt.timedelta = dt.timedelta()
     calls: list = field(default_factory=list)
     done: dict = field(default_factory=dict)
     given_up: set = field(default_factory=set)
@@ -63,10 +65,10 @@ class World:
 
     def end_call(self, who, began, now, draw):
         known = Outage.parse(self.text)
-        if not self.out_from <= began < self.out_from + self.out_for:
-            self.text, self.done[who] = known.answer(began).dump(), now
+        if not self.out_from <= began < self.out_from + self.out_for and who not in self.never_answered:
+            self.text, self.done[who] = known.answer(began, self.retries).dump(), now
             return None
-        options = {"budget": self.budget, "retries": self.retries, "draw": draw.random()}
+        options = {"budget": self.budget, "retries": self.retries, "draw": draw.random(), "at_least": self.asks_for}
         at, caller, after = known.fail(who, began, now, **options)
         self.text = after.dump()
         return self.wait(who, caller, at)
@@ -97,7 +99,7 @@ def test_two_hours_are_over_within_the_budget_and_everybody_is_through(seed, ste
     assert all(sum(begin <= call < begin + HOUR for call in later) <= BUDGET.calls for begin in later)
     assert (len(world.done), world.given_up) == (steps, set())
     assert max(world.done.values()) <= world.end + 2 * longest
-    assert world.text == ""
+    assert Outage.parse(world.text).since is None
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -134,7 +136,7 @@ def test_a_source_that_answers_is_never_limited(seed):
 
 def test_an_outage_that_nobody_has_seen_for_long_limits_nobody():
     _, _, known = Outage().fail("a", START, START, budget=BUDGET, retries=RETRIES, draw=0.5)
-    now = START + 5 * HOUR
+    now = START + 5 * HOUR  # nobody had asked while they might have, for longer than the budget's hour
     at, _, known = known.ask("b", BUDGET, RETRIES, now)
     other, _, known = known.ask("c", BUDGET, RETRIES, now)
 
@@ -153,8 +155,34 @@ def test_a_caller_with_long_pauses_reaches_its_limit_all_the_same():
 def test_one_that_began_before_the_last_failure_and_succeeds_does_not_end_the_outage():
     _, _, known = Outage().fail("a", START, START + SECOND, budget=BUDGET, retries=RETRIES, draw=0)
 
-    assert known.answer(START) == known
-    assert known.answer(START + SECOND) == Outage()
+    assert known.answer(START, RETRIES) == known
+    assert known.answer(START + SECOND, RETRIES).since is None
+
+
+def test_an_answer_to_others_does_not_let_one_that_never_gets_any_go_on_for_ever():
+    """Others begin all the time and are answered: who is not has its own pauses, and its own limit."""
+    world = World(1, 400, out_for=0 * HOUR, begin_within=8 * HOUR, never_answered={"0"}).run()
+
+    assert world.given_up == {"0"}
+    assert len(world.done) == 399
+    assert len(world.calls) - 399 <= RETRIES.limit
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_source_that_asks_to_be_left_alone_for_longer_than_the_budgets_time_is_not_stormed_then(seed):
+    retries = Retries(give_up_after=100 * HOUR)
+    world = World(seed, 60, out_for=9 * HOUR, begin_within=SECOND, retries=retries, asks_for=2 * HOUR).run()
+    later = [call for call in world.calls if START + 21 * SECOND <= call < world.end]
+
+    assert all(sum(begin <= call < begin + HOUR for call in later) <= 1 for begin in later)
+    assert len(world.done) == 60
+
+
+def test_callers_are_forgotten_when_none_of_them_goes_on_any_more():
+    _, _, known = Outage().fail("a", START, START + SECOND, budget=BUDGET, retries=RETRIES, draw=0)
+
+    assert known.answer(START + RETRIES.give_up_after, RETRIES).callers == known.callers
+    assert known.answer(START + RETRIES.give_up_after + SECOND, RETRIES) == Outage()
 
 
 def test_calls_under_way_together_are_one_round():

@@ -9,6 +9,7 @@ import dagster as dg
 from faulty_airbyte import FaultyAirbyte
 
 from dashboard_trust.contracts.model import DashboardContract
+from dashboard_trust.contracts.sources import Source
 from dashboard_trust.contracts.streams import ConnectionContract, StreamContract
 from dashboard_trust.enforcement.airbyte_assets import trusted_airbyte
 from dashboard_trust.enforcement.airbyte_sensor import airbyte_sensor
@@ -45,6 +46,7 @@ class Shop:
         self.connection, self.airbyte = connection, airbyte
         self.script = connection.config.get("streams", {})
         self.after_load: list[str] = []
+        self.sources: tuple[Source, ...] = ()
         self.wrap = lambda assets: assets
         self.names = [stream.name for stream in connection.streams]
         streams = tuple(StreamContract(name) for name in self.names)
@@ -72,7 +74,7 @@ class Shop:
             **options,
         )
         dash = trusted_dashboard(DashboardContract("dash", "team:dash"), lambda *_: None, deps=[f"raw/{self.names[0]}"])
-        self.defs = trust(dg.Definitions([self.wrap(assets), dash]))
+        self.defs = trust(dg.Definitions([self.wrap(assets), dash]), sources=self.sources)
         self.sensor = airbyte_sensor(self.contract, self.airbyte.resource)
 
     def load(self, report, streams):
@@ -103,6 +105,11 @@ class Shop:
             return connection
 
         self.airbyte.fault("POST", "connections/get", change=change)
+
+    def declare_source(self, **what) -> None:
+        """Let Airbyte be a source, with its budget and its retries."""
+        self.sources = (Source("airbyte", tuple(f"raw/{name}" for name in self.names), **what),)
+        self._define()
 
     def sync(self, *assets: str, retries: int = 0, **options) -> dg.ExecuteInProcessResult:
         if retries:

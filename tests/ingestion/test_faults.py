@@ -11,6 +11,7 @@ import pytest
 
 from dashboard_trust.contracts.streams import FullList
 from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
+from dashboard_trust.failures.policy import Retries
 from dashboard_trust.verdicts.verdict import Readiness
 
 pytestmark = pytest.mark.long
@@ -268,6 +269,33 @@ def test_a_retried_run_goes_on_with_the_sync_it_had_started(shop, instance):
 
     assert result.success
     assert shop.airbyte.starts() == 1
+
+
+def test_an_airbyte_that_does_not_answer_is_asked_again_as_any_source_is_and_is_given_up_with_its_class(shop, instance):
+    pause = dt.timedelta(seconds=0.1)
+    retries = Retries(limit=2, first_pause=pause, longest_pause=pause)
+    shop.declare_source(owner="team:platform", policies={"transient": retries})
+    shop.airbyte.fault("POST", "stream_statuses", times=2, status=503)  # as often as one try asks
+
+    assert shop.sync().success
+    assert shop.airbyte.starts() == 1
+    shop.airbyte.fault("POST", "connections/get", status=503)
+    result = shop.sync()
+    (failed,) = [event for event in result.all_events if event.is_step_failure]
+    said = failed.step_failure_data.user_failure_data.metadata
+    assert (said["failure_class"].value, said["attempts"].value) == ("transient", 2)
+    (finding, *_) = shop.verdict().causes
+    assert (finding.owner, str(finding.failure.failure_class)) == ("team:platform", "transient")
+
+
+def test_what_airbyte_refuses_is_not_asked_for_again(shop):
+    shop.declare_source()
+    shop.airbyte.fault("POST", "connections/get", status=403)
+    result = shop.sync()
+    (failed,) = [event for event in result.all_events if event.is_step_failure]
+
+    said = failed.step_failure_data.user_failure_data.metadata
+    assert (said["failure_class"].value, said["attempts"].value) == ("permission", 1)
 
 
 def test_a_sync_that_does_not_end_is_cancelled(shop):

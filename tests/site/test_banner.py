@@ -191,6 +191,24 @@ def test_ready_for_the_day_shown_shows_no_banner(opened, site):
     assert page.locator("#net-revenue").inner_text().replace(".", "").isdigit()
 
 
+CORRECTED = "corrected on 2026-11-20 09:12 UTC because data of 2026-11-17 in raw/payments <b>came late</b>"
+
+
+@pytest.mark.parametrize("readiness", [Readiness.READY, Readiness.BLOCKED])
+def test_what_was_corrected_is_said_in_every_state_of_the_day_it_is_about(opened, site, readiness):
+    write_readiness(site, replace(word(readiness, SHOWN), corrections=(("2026-11-17", CORRECTED),)))
+
+    page = opened()
+
+    assert page.locator("#corrections").inner_text() == f"Corrected figures\n\nTuesday, 17 November 2026: {CORRECTED}"
+
+
+def test_where_nothing_was_corrected_nothing_is_said_of_it(opened, site):
+    write_readiness(site, word(Readiness.READY, SHOWN))
+
+    assert not opened().locator("#corrections").is_visible()
+
+
 def test_ready_for_a_newer_day_says_that_an_earlier_one_is_shown(opened, site):
     write_readiness(site, word(Readiness.READY))
 

@@ -19,6 +19,7 @@ WORD = ReadinessWord(
     reasons=(Reason("raw/payments", "2026-11-20", "row_count", "failed", "10 rows, at least 40 expected", "data"),),
     owners=("data",),
     serving=Serving("2026-11-19", NOON - dt.timedelta(days=1)),
+    corrections=(("2026-11-17", "corrected on 2026-11-20 09:12 UTC"),),
 )
 
 

@@ -104,12 +104,13 @@ def judge_naively(promise, evidence):
     found = [of_person] if is_held_by_a_person(promise, evidence) else []
     for requirement in promise.requirements:
         found += [waived(finding, evidence) for finding in examine(requirement, promise, evidence)]
-    lists = {s.key: what_is_there(s, promise, found) for s in contract.sections if s.at_least is not None}
-    too_few = [s for s in contract.sections if s.key in lists and len(lists[s.key][0]) < s.at_least]
+    _, _, without = what_is_done_without(promise, evidence, found)
+    found += [waived(finding, evidence) for finding in built_with_others(promise, evidence, without)]
+    lists, too_few, without = what_is_done_without(promise, evidence, found)
     unmet = [s.key for s in contract.sections if any(f.holds and s.key in f.sections for f in found)]
-    consumed = what_is_consumed(promise, unmet, evidence, found, lists, [s.key for s in too_few])
-    for section in too_few:
-        if section.when_unmet == "block":
+    consumed = [one for _, one in what_is_consumed(promise, unmet, evidence, found, lists, too_few) if one]
+    for section in contract.sections:
+        if section.key in too_few and section.when_unmet == "block":
             found = [replace(f, blocks=True) if spoils(f, section.assets, promise, found) else f for f in found]
             if sum(map(len, lists[section.key])) < section.at_least:
                 found.append(Told(contract.key, promise.partition, None, "unverified", contract.owner))
@@ -123,12 +124,68 @@ def judge_naively(promise, evidence):
         causes=in_order(causes),
         consequences=in_order(consequences),
         unmet=tuple(unmet),
-        consumed=consumed,
+        consumed=tuple(consumed),
         deadline=deadline(promise, evidence),
         holds=state not in ("PARTIAL", "READY"),
         labels=tuple(label(s, lists.get(s.key)) for s in contract.sections if s.key in unmet),
-        left_out=tuple(sorted({asset for _, missing in lists.values() for asset in missing})),
+        left_out=tuple(sorted(without)),
     )
+
+
+def what_is_done_without(promise, evidence, found):
+    """What is there and missing of each section with a minimum, those with too little, and all that is left out."""
+    sections = promise.contract.sections
+    lists = {s.key: what_is_there(s, promise, found) for s in sections if s.at_least is not None}
+    too_few = [s.key for s in sections if s.key in lists and len(lists[s.key][0]) < s.at_least]
+    unmet = [s.key for s in sections if any(f.holds and s.key in f.sections for f in found)]
+    shown = {asset for asset, _ in what_is_consumed(promise, unmet, evidence, found, lists, too_few)}
+    without = {asset for _, missing in lists.values() for asset in missing}
+    for key in too_few:
+        without |= {asset for asset in lists[key][0] if asset not in shown}
+    return lists, too_few, without
+
+
+def built_with_others(promise, evidence, without):
+    """What was built without something that nothing does without, or is read and holds what is done without now."""
+    loads = {
+        (r.asset, r.partition): evidence.materializations.get((r.asset, r.partition)) for r in promise.requirements
+    }
+    read = [asked.asset for asked in promise.dashboard_inputs]
+    for requirement in promise.requirements:
+        load = loads[requirement.asset, requirement.partition]
+        if load is None:
+            continue
+        lacks = [asset for asset in load.left_out if asset not in without]
+        inside = [
+            asset
+            for asset in without
+            if requirement.asset in read
+            and any(place[0] == asset and there is not None for place, there in loads.items())
+            and reaches(asset, requirement.asset, promise, loads)
+        ]
+        if lacks or inside:
+            yield Told(
+                asset=requirement.asset,
+                partition=requirement.part,
+                check=None,
+                outcome="outdated",
+                owner=requirement.owner,
+                version=load.version_of(requirement.days),
+                sections=requirement.sections,
+                blocks=requirement.blocks,
+                because=("without", *lacks) if lacks else ("built with ", *inside),
+            )
+
+
+def reaches(asset, other, promise, loads):
+    """Whether something of an asset came into another, by loads of which none on the way left it out."""
+    for requirement in promise.requirements:
+        load = loads[requirement.asset, requirement.partition]
+        if requirement.asset == other != asset and load is not None and asset not in load.left_out:
+            for asked in requirement.inputs:
+                if asked.asset == asset or (asked.asset != other and reaches(asset, asked.asset, promise, loads)):
+                    return True
+    return False
 
 
 def what_is_there(section, promise, found):
@@ -151,7 +208,10 @@ def label(section, counted):
     if counted is None or not counted[1]:
         return section.title
     there, missing = counted
-    return f"{', '.join(missing)} ({section.title}: {len(there)} of {len(there) + len(missing)})"
+    number = f"{len(there)} of {len(there) + len(missing)}"
+    if len(there) < section.at_least:
+        return f"{section.title} (only {number}: {', '.join(missing)})"
+    return f"{', '.join(missing)} ({section.title}: {number})"
 
 
 def readiness(found, promise, evidence):
@@ -214,7 +274,7 @@ def is_taken_back(promise, consumed, evidence):
 
 
 def what_is_consumed(promise, unmet, evidence, found, lists, too_few):
-    """What a refresh would read: every direct input that is there, but what only unmet sections show.
+    """Return each direct input that is not of unmet sections alone, and what a refresh would read of it (or None).
 
     A section that does with fewer shows what is not spoilt, unless too few are there.
     """
@@ -231,9 +291,11 @@ def what_is_consumed(promise, unmet, evidence, found, lists, too_few):
         loads = [evidence.materializations.get((asked.asset, partition)) for partition in asked.partitions]
         shown_in = [r.sections for r in promise.requirements if r.asset == asked.asset and r.sections]
         labelled = bool(shown_in) and not any(shows(key, asked.asset) for key in shown_in[0])
-        if loads and None not in loads and not labelled:
-            read.append((asked.name, join_versions([load.version_of(asked.days) for load in loads])))
-    return tuple(read)
+        there = loads and None not in loads
+        if not labelled:
+            version = join_versions([load.version_of(asked.days) for load in loads]) if there else None
+            read.append((asked.asset, (asked.name, version) if there else None))
+    return read
 
 
 def separate_naively(requirements, found):

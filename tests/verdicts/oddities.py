@@ -270,6 +270,24 @@ def ask_for_more_than_is_read(world: World, pick: Pick) -> None:
     )
 
 
+def leave_out(world: World, pick: Pick) -> None:
+    """A load was built without some assets; what it left out may be there, spoilt, or not promised at all."""
+    if not world.loads:
+        return
+    place = pick(sorted(world.loads, key=str))
+    above = sorted({asked.asset for r in world.requirements for asked in r.inputs}) or ["more"]
+    without = {pick(above), pick(above), pick([*above, "more"])}
+    world.loads[place] = replace(world.loads[place], left_out=frozenset(without))
+    for asset in without if pick([True, True, False]) else ():
+        for lost in [lost for lost in world.loads if lost[0] == asset and lost != place]:
+            if pick([True, False]):
+                del world.loads[lost]
+            else:
+                world.attempts[lost] = Attempt(
+                    *lost, storage_id=900, run_id="run 900", at=PERIOD.end + 4 * HOUR, state="failed", reason="boom"
+                )
+
+
 def try_again(world: World, pick: Pick) -> None:
     """A newer attempt of a place: running, broken, never reached or held; its check may have broken with it."""
     if not world.requirements:
@@ -335,6 +353,8 @@ ODDITIES = (
     answer_by_days,
     try_again,
     try_again,
+    leave_out,
+    leave_out,
     spoil_the_whole,
     ask_for_more_than_is_read,
 )

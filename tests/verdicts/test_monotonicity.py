@@ -20,6 +20,7 @@ from mutants import parse
 from dashboard_trust.evidence.facts import Attempt, CheckResult, DayResult
 from dashboard_trust.verdicts import judge as judging
 from dashboard_trust.verdicts.judge import judge
+from dashboard_trust.verdicts.trace import upstream_assets
 from dashboard_trust.verdicts.verdict import Outcome, Readiness
 
 LATER = 2000
@@ -33,8 +34,12 @@ def found_in(verdict):
 
 
 def holding(verdict):
-    """What holds, by what it is about: a count, since a receipt's finding may stand beside a person's hold."""
-    return Counter((f.asset, f.partition, f.check, f.outcome) for f in found_in(verdict) if f.outcome.holds)
+    """What holds, by what it is about: a count, since a receipt's finding may stand beside a person's hold.
+
+    Not that something was built with or without what a minimum does without: that ends where it is as before again.
+    """
+    found = [f for f in found_in(verdict) if f.outcome.holds and not f.reason.startswith("was built with")]
+    return Counter((f.asset, f.partition, f.check, f.outcome) for f in found)
 
 
 def label(requirement):
@@ -60,12 +65,15 @@ def holds_of(judge, promise, before):
 
 
 def releases(judge, promise, holds, change, requirement, check=None):
-    """Whether a change lifts a hold, and not only by a waiver of what it brings."""
+    """Whether a change lifts a hold, and not only by a waiver of what it brings.
+
+    Nor where a minimum does without what it spoils: the dashboard is PARTIAL at most then, and a label names that.
+    """
     for known, was in holds:
         now = judge(promise, replace(known, **change))
         if not now.holds:
             newly_waived = is_waived(now, requirement, check) and not is_waived(was, requirement, check)
-            if not newly_waived:
+            if not newly_waived and not is_named_as_missing(now, requirement.asset, promise):
                 return True
     return False
 
@@ -114,18 +122,22 @@ def a_passed_check_taken_away_releases_nothing(judge, promise, before):
 
 
 def every_materialization_of_a_requirement_taken_away_releases_nothing(judge, promise, before):
-    """But of what a minimum may do without: what is built from it is then no longer behind anything that is there."""
     holds = holds_of(judge, promise, before)
-    counted = {asset for s in promise.contract.sections if s.at_least is not None for asset in s.assets}
     for requirement in promise.requirements:
-        if requirement.asset in counted and not requirement.blocks:
-            continue
         place = (requirement.asset, requirement.partition)
         newest = {key: load for key, load in before.materializations.items() if key != place}
         older = {id_: load for id_, load in before.earlier.items() if (load.asset, load.partition) != place}
         for earlier in (before.earlier, older):
             change = {"materializations": newest, "earlier": earlier}
             assert not releases(judge, promise, holds, change, requirement)
+
+
+def is_named_as_missing(verdict, asset, promise):
+    """Whether a verdict is PARTIAL, and the label of a minimum names this asset, or what is built from it."""
+    counted = {one for s in promise.contract.sections if s.at_least is not None for one in s.assets}
+    below = {one for one in counted if asset in {one, *upstream_assets(promise.requirements).get(one, ())}}
+    named = [one for one in below & {*verdict.left_out} if any(one in label for label in verdict.labels)]
+    return verdict.readiness is Readiness.PARTIAL and bool(named)
 
 
 def a_newer_version_leaves_what_else_holds(judge, promise, before):
@@ -182,7 +194,8 @@ def time_passing_ends_no_finding(judge, promise, before):
         for length in WHILE:
             now = judge(promise, replace(known, as_of=known.as_of + length))
             assert holding(was) <= holding(now)
-            assert now.holds or not was.holds
+            named = any(is_named_as_missing(now, asset, promise) for asset in now.left_out)
+            assert now.holds or not was.holds or named
             if promise.period is not None and was.readiness is Readiness.DELAYED:
                 assert now.readiness in (Readiness.DELAYED, Readiness.BLOCKED)
 
@@ -297,7 +310,7 @@ SHOWN_IN_IT = "same = dict(verdict.consumed).items() <= receipt.consumed.items()
         (LAWS[8], "Outcome.MISSING, describe_missing", "Outcome.WARNED, describe_missing"),
         (LAWS[9], "if evidence.unreadable:", "if evidence.unreadable and not evidence.materializations:"),
         (LAWS[11], "found = heed_minimums(promise, found, counts)", "found = found"),
-        (LAWS[12], "if key not in counts or counts[key].hides(asked.asset)}", "if key not in counts}"),
+        (LAWS[12], "and asked.asset in shown:", "and (asked.asset in shown or promise.contract.sections):"),
         (
             LAWS[10],
             "dict(verdict.consumed), evidence.words)",

@@ -174,7 +174,11 @@ BY_HAND = (
         "what was recorded counts while a part of it is missing",
         ("_newest_version(asked, evidence) == recorded", "_newest_version(asked, evidence) in (None, recorded)"),
     ),
-    (minimums, "what something holds upstream is there all the same", ("{asset} | above[asset]", "{asset}")),
+    (
+        minimums,
+        "what something holds upstream is there all the same",
+        ("holding & ({asset} | above[asset])", "holding & {asset}"),
+    ),
     (
         minimums,
         "one less than the least will do",

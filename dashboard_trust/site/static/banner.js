@@ -98,9 +98,21 @@
     return `${on}Checked ${checked(age)}.`;
   };
 
+  // What was shown of a day and is not any more stays said, also while all is READY.
+  const showCorrections = (corrections) => {
+    const box = document.getElementById("corrections");
+    box.querySelector("ul").replaceChildren(...corrections.map(({ partition, said }) => {
+      const item = document.createElement("li");
+      item.textContent = `${day(partition)}: ${said}`;
+      return item;
+    }));
+    box.hidden = corrections.length === 0;
+  };
+
   const show = () => {
     const word = window.dashboardTrust?.[dashboard];
     const age = Date.now() - Date.parse(word?.evaluated_at);
+    showCorrections(word?.corrections ?? []);
     const { state, headline, detail } = judge(word, age);
     banner.dataset.state = state;
     banner.hidden = !headline;
