@@ -29,11 +29,12 @@ class FullListField(Part):
     table: str
     every_hours: float = 24
     columns: list[str] | None = None
+    sample_failures: int = 0
 
     def build(self) -> FullList:
         """Return what it declares."""
         columns = None if self.columns is None else tuple(self.columns)
-        return FullList(self.table, dt.timedelta(hours=self.every_hours), columns)
+        return FullList(self.table, dt.timedelta(hours=self.every_hours), columns, self.sample_failures)
 
 
 class StreamField(Part):

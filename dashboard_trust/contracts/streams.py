@@ -18,12 +18,21 @@ class FullList:
     """A table that lists every key there is at the source: what it lacks was deleted there.
 
     ``columns`` are its key columns, in the order of the stream's primary key (None: the same names). ``every`` is how
-    often the two are compared at least.
+    often the two are compared at least. ``sample_failures`` is how many of the missing keys are shown; by default none,
+    as they are data.
     """
 
     table: str
     every: dt.timedelta = dt.timedelta(days=1)
     columns: tuple[str, ...] | None = None
+    sample_failures: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.sample_failures < 0:
+            raise ContractError(
+                f"Full list {self.table!r}: sample_failures is {self.sample_failures}: a number from 0."
+            )
 
 
 @dataclass(frozen=True, slots=True)

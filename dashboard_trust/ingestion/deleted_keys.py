@@ -14,8 +14,6 @@ from dashboard_trust.errors import WarehouseError
 from dashboard_trust.ingestion.stream_tables import EXTRACTED_AT, find_columns, find_table
 from dashboard_trust.warehouses.session import Session, column, table
 
-SHOWN = 5
-
 
 @dataclass(frozen=True, slots=True)
 class KeyComparison:
@@ -71,11 +69,10 @@ def compare_keys(
             return KeyComparison(now, problem=f"{about}: {problem}")
         absent = _absent(session, name, listed, stream, full)
         count = int(session.query(exp.select("COUNT(*)").from_(absent.subquery("absent")))[0][0])
-        keys = [column(part) for part in absent.named_selects]
-        rows = session.query(exp.select(*keys).from_(absent.subquery("absent")).order_by(*keys).limit(SHOWN))
+        sample = _sample(session, absent, full.sample_failures) if full.sample_failures else ()
     except WarehouseError as error:
         return KeyComparison(now, problem=f"{about}: its keys could not be compared with {full.table}: {error}")
-    return KeyComparison(now, count, tuple(", ".join(map(str, row)) for row in rows))
+    return KeyComparison(now, count, sample)
 
 
 def describe_comparison(found: KeyComparison, connection: str, stream: str, full: FullList) -> str:
@@ -86,8 +83,9 @@ def describe_comparison(found: KeyComparison, connection: str, stream: str, full
     if not found.vanished:
         return f"connection {connection!r}, stream {stream!r}: every key is still at the source, {when}"
     keys = "; ".join([*found.sample, *(["..."] if found.vanished > len(found.sample) else [])])
+    shown = f" ({keys})" if found.sample else ""
     rows = "1 row was" if found.vanished == 1 else f"{found.vanished} rows were"
-    return f"connection {connection!r}, stream {stream!r}: {rows} deleted at the source ({keys}), {when}"
+    return f"connection {connection!r}, stream {stream!r}: {rows} deleted at the source{shown}, {when}"
 
 
 def _problem(session: Session, name: str | None, listed: str | None, full: FullList, now: dt.datetime) -> str:
@@ -125,6 +123,12 @@ def _absent(session: Session, name: str, listed: str, stream: StreamContract, fu
     there = exp.select("1").from_(exp.alias_(table(listed), "listed", table=True)).where(same)
     every = (exp.alias_(exp.column(part, "ours", quoted=True), part, quoted=True) for part in key)
     return exp.select(*every).from_(ours.subquery("ours")).where(exp.not_(exp.Exists(this=there)))
+
+
+def _sample(session: Session, absent: exp.Select, most: int) -> tuple[str, ...]:
+    keys = [column(part) for part in absent.named_selects]
+    rows = session.query(exp.select(*keys).from_(absent.subquery("absent")).order_by(*keys).limit(most))
+    return tuple(", ".join(map(str, row)) for row in rows)
 
 
 def _conditions(

@@ -314,7 +314,7 @@ def test_rows_deleted_at_the_source_are_found_by_their_keys(shop):
 
     (finding,) = shop.verdict().findings
     assert (finding.check, str(finding.outcome)) == ("deleted_keys", "failed")
-    assert "connection 'shop', stream 'payments': 1 row was deleted at the source (2)" in finding.reason
+    assert "connection 'shop', stream 'payments': 1 row was deleted at the source, " in finding.reason
 
     shop.after_load = ["CREATE OR REPLACE TABLE raw.ids AS SELECT id FROM raw.payments"]
     shop.sync()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -60,11 +61,15 @@ def test_an_empty_table_has_nothing_changed_and_nothing_of_this_sync(session, pa
 
 def test_keys_that_vanished_at_the_source_are_found(session, payments, do):
     do(session, "CREATE TABLE raw.ids (id INT)", "INSERT INTO raw.ids VALUES (1), (4), (99)")
-    found = compare_keys(session, SHOP, STREAM, FULL, AT)
+    silent, one, all_ = (
+        compare_keys(session, SHOP, STREAM, dataclasses.replace(FULL, sample_failures=n), AT) for n in (0, 1, 5)
+    )
 
-    assert (found.vanished, found.sample, found.problem) == (2, ("2", "3"), "")
-    said = describe_comparison(found, "shop", "payments", FULL)
-    assert "connection 'shop', stream 'payments': 2 rows were deleted at the source (2; 3)" in said
+    assert (silent.vanished, silent.sample, silent.problem) == (2, (), "")
+    said = [describe_comparison(found, "shop", "payments", FULL) for found in (silent, one, all_)]
+    assert "connection 'shop', stream 'payments': 2 rows were deleted at the source, compared with" in said[0]
+    assert "deleted at the source (2; ...), compared" in said[1]
+    assert "deleted at the source (2; 3), compared" in said[2]
 
 
 def test_what_is_marked_as_deleted_and_what_came_after_the_list_is_not_missed(session, payments, do):
@@ -73,7 +78,7 @@ def test_what_is_marked_as_deleted_and_what_came_after_the_list_is_not_missed(se
         "CREATE TABLE raw.ids (key INT, _airbyte_extracted_at TIMESTAMPTZ)",
         "INSERT INTO raw.ids VALUES (1, '2026-03-01 11:59:59+00')",
     )
-    full = FullList("raw.ids", columns=("key",))
+    full = FullList("raw.ids", columns=("key",), sample_failures=5)
 
     assert compare_keys(session, SHOP, STREAM, full, AT).sample == ("2",)
     later = compare_keys(session, SHOP, STREAM, full, AT + dt.timedelta(days=3))
