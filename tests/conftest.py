@@ -17,7 +17,15 @@ from dashboard_trust.enforcement.gated_assets import gates, trust, trusted, trus
 from dashboard_trust.evidence.names import DAYS, GATE_CHECK, SLICES
 from dashboard_trust.verdicts.verdict import Verdict
 
-QUIET = {"telemetry": {"enabled": False}, "python_logs": {"python_log_level": "CRITICAL"}}
+QUIET = {
+    "telemetry": {"enabled": False},
+    "python_logs": {"python_log_level": "CRITICAL"},
+    # To catch what a run prints takes four processes.
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    },
+}
 DAYS_KNOWN = [f"2024-03-0{n}" for n in range(1, 7)]
 PARTITIONS = dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-03-08")
 
@@ -36,11 +44,20 @@ def _quiet(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
 
 
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an instance in which nothing has happened; Dagster takes half a second to make its databases."""
+    home = tmp_path_factory.mktemp("new")
+    with dg.DagsterInstance.local_temp(str(home), overrides=QUIET) as instance:
+        instance.get_runs(limit=1)
+        instance.all_asset_keys()
+    return home
+
+
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(tmp_path: Path, new_home: Path) -> Iterator[dg.DagsterInstance]:
     """An instance on SQLite, in a folder of its own."""
-    home = tmp_path / "dagster"
-    home.mkdir()
+    home = shutil.copytree(new_home, tmp_path / "dagster")
     with dg.DagsterInstance.local_temp(str(home), overrides=QUIET) as instance:
         yield instance
 

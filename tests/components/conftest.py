@@ -100,4 +100,4 @@ class Project:
 @pytest.fixture
 def project(tmp_path, monkeypatch, request):
     monkeypatch.syspath_prepend(str(tmp_path / "src"))
-    return Project(tmp_path, f"shop_{abs(hash(request.node.name))}")
+    return Project(tmp_path, f"shop_{abs(hash(request.node.nodeid))}")

@@ -150,6 +150,7 @@ def test_dg_scaffolds_and_checks_it(project):
     assert (code, "All definitions loaded successfully" in said) == (0, True)
 
 
+@pytest.mark.long
 def test_dg_names_the_keys_that_a_defs_yaml_may_not_have(project):
     project.declare(f"{ATTRIBUTES}onwer: team:sales\nready_by: {{tme: '08:00'}}\n")
 

@@ -23,6 +23,7 @@ def test_with_nothing_changed_the_same_is_published_and_nothing_is_built(demo):
     assert demo.loads("marts/revenue_daily", "marts/pipeline_daily") == marts
 
 
+@pytest.mark.long
 def test_a_corrected_refund_is_followed_on_its_own_day_alone(demo):
     earlier = demo.day - dt.timedelta(days=5)
     marts, release = demo.loads("marts/revenue_daily", "marts/pipeline_daily"), demo.publication()["current"]
@@ -37,6 +38,7 @@ def test_a_corrected_refund_is_followed_on_its_own_day_alone(demo):
     assert {place for place in after if after[place] != marts[place]} == {("marts/revenue_daily", str(earlier))}
 
 
+@pytest.mark.long
 def test_the_next_day_is_published_and_the_first_one_stays(demo):
     demo.add_day(demo.following)
 
@@ -59,6 +61,7 @@ def test_an_earlier_good_day_is_published_while_a_later_one_is_held(demo):
     demo.assert_shows(demo.day)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("gone", ["site/current", "site"])
 def test_a_page_that_was_lost_is_made_again(demo, gone):
     before = demo.publication()

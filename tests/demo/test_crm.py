@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+import pytest
+
 LABEL = re.compile(r'id="pipeline-label">(.*?)</p>')
 
 
@@ -27,6 +29,7 @@ def test_a_late_file_is_a_label_until_it_comes(demo):
     assert str(demo.table("published.pipeline_daily")[-1][0]) == str(demo.following)
 
 
+@pytest.mark.long
 def test_a_file_without_a_column_is_a_label_that_names_it(demo):
     demo.add_day(demo.following, crm=False)
     demo.deliver_crm(demo.following, "OPP-1,10.00", header="opportunity_id,total")
@@ -41,6 +44,7 @@ def test_a_file_without_a_column_is_a_label_that_names_it(demo):
     demo.assert_shows(demo.following)
 
 
+@pytest.mark.long
 def test_a_corrected_file_that_is_wrong_leaves_what_was_published_of_that_day(demo):
     pipeline = demo.table("published.pipeline_daily")
     demo.deliver_crm(demo.day, "OPP-1,Account 1,unheard of,10.00,2025-03-14T08:00:00Z")
@@ -55,6 +59,7 @@ def test_a_corrected_file_that_is_wrong_leaves_what_was_published_of_that_day(de
     assert "raw/crm_opportunities" in word
 
 
+@pytest.mark.long
 def test_a_corrected_file_of_an_earlier_day_is_followed_on_that_day_alone(demo):
     earlier = demo.day - dt.timedelta(days=3)
     before = demo.table("published.pipeline_daily")

@@ -256,6 +256,7 @@ def test_the_kept_manifest_is_found_without_dbt(home: Home):
     assert Path(result.stdout.strip()) == manifest_path(home)
 
 
+@pytest.mark.long
 def test_two_homes_build_at_once(prepared: Home, tmp_path: Path):
     script = (
         "import sys, datetime as dt; from pathlib import Path; from dashboard_trust.demo.dbt import build;"

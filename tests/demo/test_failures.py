@@ -112,7 +112,17 @@ def keep_source(demo):
     shutil.rmtree(kept)
 
 
-@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.spoil.__name__)
+IN_SHORT = ("rows_loaded_twice", "all_payments_missing")
+"""Those that `make test` runs; CI runs all."""
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(one, id=(name := one.spoil.__name__), marks=() if name in IN_SHORT else pytest.mark.long)
+        for one in FAILURES
+    ],
+)
 def test_it_holds_names_the_cause_changes_nothing_and_ends_with_the_repair(demo, failure, keep_source):
     before = demo.publication()
     failure.spoil(demo)
@@ -146,6 +156,7 @@ def test_a_failed_sync_leaves_every_raw_table_as_it_was(demo):
     assert {table: demo.table(table) for table in tables} == before
 
 
+@pytest.mark.long
 def test_checks_that_looked_at_an_older_load_hold(demo):
     before = demo.publication()
     demo.correct_refund(demo.day)
@@ -188,6 +199,7 @@ def holder(demo):
         process.kill()
 
 
+@pytest.mark.long
 def test_a_warehouse_held_by_another_process_is_our_failure_and_names_it(demo, holder, monkeypatch):
     before = {path: path.read_bytes() for path in demo.home.site.rglob("index.html")}
     demo.correct_refund(demo.day)

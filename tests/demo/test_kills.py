@@ -98,6 +98,7 @@ def test_killed_at_random_and_often_the_next_run_ends_right(demo, seed):
     assert_recovers(demo, seed)
 
 
+@pytest.mark.long
 def test_a_file_whose_checks_never_ran_is_loaded_again(demo):
     demo.add_day(demo.following)
     assert demo.launch("raw/crm_opportunities", day=demo.following, checks=False).success
@@ -107,6 +108,7 @@ def test_a_file_whose_checks_never_ran_is_loaded_again(demo):
     assert str(result.verdict.readiness) == "READY", result.verdict.findings
 
 
+@pytest.mark.long
 def test_killed_between_commit_and_swap_the_page_follows_the_tables(demo):
     demo.correct_refund(demo.day)
     old = demo.page()

@@ -49,6 +49,7 @@ def relations(project):
         return {row[0] for row in connection.execute("select table_name from information_schema.tables").fetchall()}
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:AssetExecutionContext:DeprecationWarning")  # dagster-dbt's own use of it
 def test_stock_dbt_assets_are_guarded_whole_and_in_part(project, run, is_held):
     amounts, refreshed = ["1.50", "2.50"], []

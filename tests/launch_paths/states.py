@@ -20,6 +20,7 @@ AN_HOUR_LATER = dt.datetime.fromisoformat(f"{BAD}T00:00Z") + dt.timedelta(days=1
 SETTINGS = {
     "telemetry": {"enabled": False},
     "python_logs": {"python_log_level": "CRITICAL"},
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"},
     "run_monitoring": {"enabled": False},  # nobody shall tidy away the run that never ends
 }
 

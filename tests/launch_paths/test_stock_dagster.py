@@ -21,7 +21,7 @@ from states import Chains
 from traces import read_trace
 
 HERE = Path(__file__).parent
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 class Launcher:

@@ -128,6 +128,7 @@ def test_both_tables_are_published_of_the_day_alone(make_shop):
     assert loaded.metadata["version"].value == 1
 
 
+@pytest.mark.long
 def test_a_week_is_published_with_all_of_its_days(make_shop):
     shop, week = make_shop(partitions=WEEKS), [str(dt.date(2024, 3, day)) for day in range(3, 10)]
     shop.build(*week, "2024-03-10")
@@ -136,6 +137,7 @@ def test_a_week_is_published_with_all_of_its_days(make_shop):
     assert shop.shown() == [(day, 10) for day in week]
 
 
+@pytest.mark.long
 def test_a_dashboard_without_partitions_publishes_all_that_it_stands_on(make_shop):
     shop = make_shop(partitions=None)
     shop.build(*DAYS.get_partition_keys())

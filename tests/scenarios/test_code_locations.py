@@ -327,6 +327,7 @@ def test_what_a_gate_there_held_is_held_here_until_it_lets_the_mart_be_built(loc
 # As it is deployed
 
 
+@pytest.mark.long
 def test_two_locations_that_are_served_by_processes_of_their_own(tmp_path):
     for name in ("warehouse", "dashboards"):
         shutil.copy(PROJECTS / f"{name}.py", tmp_path)

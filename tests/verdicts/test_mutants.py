@@ -251,6 +251,7 @@ def separates(changed: types.ModuleType, requirements, found) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_every_small_change_of_the_judge_shows_in_some_case():
     mutants = list(mutate(inspect.getsource(judge)))
 
@@ -265,6 +266,7 @@ def test_every_small_change_of_what_words_come_to_shows_in_some_case():
     assert len(mutants) > 30
 
 
+@pytest.mark.long
 def test_every_small_change_of_how_minimums_are_counted_shows_in_some_case():
     mutants = list(mutate(inspect.getsource(minimums)))
 

@@ -301,6 +301,7 @@ def duckdb_session(tmp_path_factory):
         yield session
 
 
+@pytest.mark.long
 @given(steps=STEPS)
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_looking_at_less_finds_the_same_as_long_as_every_change_is_extracted_anew(duckdb_session, steps):
