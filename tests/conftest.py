@@ -45,7 +45,7 @@ def _quiet(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def new_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an instance in which nothing has happened; Dagster takes half a second to make its databases."""
     home = tmp_path_factory.mktemp("new")
     with dg.DagsterInstance.local_temp(str(home), overrides=QUIET) as instance:
@@ -55,9 +55,9 @@ def new_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def instance(tmp_path: Path, new_home: Path) -> Iterator[dg.DagsterInstance]:
+def instance(tmp_path: Path, empty_instance: Path) -> Iterator[dg.DagsterInstance]:
     """An instance on SQLite, in a folder of its own."""
-    home = shutil.copytree(new_home, tmp_path / "dagster")
+    home = shutil.copytree(empty_instance, tmp_path / "dagster")
     with dg.DagsterInstance.local_temp(str(home), overrides=QUIET) as instance:
         yield instance
 
