@@ -17,7 +17,6 @@ CHAIN = {
     **dict.fromkeys(["raw", "staging", "marts", "dashboards"], 1),  # the groups
     "Airbyte": 3,
     "File": 1,
-    "pandas": 1,
     "dbt": 6,
     "Dashboard": 1,  # the kinds
 }
