@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dashboard_trust.contracts.streams import StreamContract
 from dashboard_trust.ingestion.sync_evidence import (
+    APPENDS,
     KNOWN_MODES,
     StreamConfiguration,
     StreamCount,
@@ -204,7 +205,6 @@ TABLES = st.builds(
 def test_missing_evidence_is_never_good_news(mode, numbers, table, before, status):
     full = replace(changed(mode=mode, counts=counts(numbers), status=status, rows_before=before), table=table)
     lacking = [
-        replace(full, rows_before=None),
         replace(full, table=None),
         replace(full, table=replace(table, since=None)),
         replace(full, table=replace(table, changed=None)),
@@ -217,3 +217,17 @@ def test_missing_evidence_is_never_good_news(mode, numbers, table, before, statu
     if judge_stream(full, DECLARED).holds:
         assert all(judge_stream(less, DECLARED).holds for less in lacking)
     assert judge_stream(lacking[-1], DECLARED).holds
+
+
+@given(st.sampled_from(KNOWN_MODES), st.tuples(NUMBERS, NUMBERS), TABLES)
+def test_a_first_look_has_nothing_to_compare_with_and_believes_no_empty_table(mode, numbers, table):
+    first = replace(changed(mode=mode, counts=counts(numbers), rows_before=None), table=table)
+
+    assert judge_stream(first, DECLARED).holds == (table.rows == 0 or judge_stream(_after(first, 0), DECLARED).holds)
+    # What is believed then is compared from there on.
+    if not judge_stream(first, DECLARED).holds and mode in APPENDS:
+        assert judge_stream(_after(first, table.rows + 1), DECLARED).word == "failed"
+
+
+def _after(facts, before):
+    return replace(facts, rows_before=before)
