@@ -48,6 +48,8 @@ class StreamField(Part):
     cursor: str | None = None
     primary_key: list[str] | None = None
     columns: list[str] | None = None
+    time_column: str = ""
+    fingerprint: bool = False
     deletes: Literal["hard", "soft", "unseen"] | None = None
     deleted_at: str = "_ab_cdc_deleted_at"
     full_list: FullListField | None = None

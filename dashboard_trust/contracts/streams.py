@@ -48,6 +48,10 @@ class StreamContract:
         cursor: The path of the cursor, its parts joined by dots.
         primary_key: The paths of the key's columns.
         columns: The selected fields, all of them.
+        time_column: Says to which UTC day a row belongs: each day then has a version of its own, and what changed late
+            is told by day.
+        fingerprint: A load that brought the same rows is no new version; the table is read once more to tell. A time
+            column says it as well.
         deletes: Rows deleted at the source are taken out (``hard``), marked (``soft``), or the sync does not see it.
         deleted_at: The column that marks them.
         full_list: What its keys are compared with from time to time.
@@ -67,6 +71,8 @@ class StreamContract:
     cursor: str | None = None
     primary_key: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
+    time_column: str = ""
+    fingerprint: bool = False
     deletes: Deletes | None = None
     deleted_at: str = "_ab_cdc_deleted_at"
     full_list: FullList | None = None
@@ -80,6 +86,8 @@ class StreamContract:
         """Refuse what cannot be meant."""
         if not self.name.strip():
             raise ContractError("A stream needs a name: the one Airbyte has for it.")
+        if self.time_column and not self.time_column.strip():
+            raise ContractError(f"Stream {self.name!r}: time_column names a column, or is left out.")
         if self.changed_records is not None and self.changed_records < 0:
             raise ContractError(f"Stream {self.name!r}: changed_records is a number of rows, 0 or more.")
         if self.full_list is not None and not self.primary_key:

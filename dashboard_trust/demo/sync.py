@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -16,8 +16,7 @@ from dashboard_trust.contracts.streams import ConnectionContract, StreamContract
 from dashboard_trust.demo import connector
 from dashboard_trust.demo.home import Home
 from dashboard_trust.enforcement.airbyte_assets import trusted_airbyte
-from dashboard_trust.evidence.names import DAYS, FINGERPRINT
-from dashboard_trust.ingestion.airbyte_load import StreamLoad, load
+from dashboard_trust.ingestion.airbyte_load import load
 from dashboard_trust.ingestion.airbyte_process import running_airbyte
 from dashboard_trust.ingestion.airbyte_report import SyncReport
 from dashboard_trust.ingestion.airbyte_sync import Patience
@@ -37,9 +36,9 @@ STREAMS = {
     "payments": (("payment_id", "order_id", "customer_id", "paid_at", "amount", "status"), "paid_at"),
     "orders": (("order_id", "customer_id", "ordered_at", "amount", "status"), "ordered_at"),
     "refunds": (("refund_id", "payment_id", "refunded_at", "amount"), "refunded_at"),
-    "customers": (("customer_id", "name", "country", "created_at"), None),
+    "customers": (("customer_id", "name", "country", "created_at"), ""),
 }
-"""Each stream's columns, and the one that says to which UTC day a row belongs."""
+"""Each stream's columns, and the one that says to which UTC day a row belongs, if one does."""
 
 KEYS = [dg.AssetKey(["raw", name]) for name in sorted(STREAMS)]
 
@@ -48,7 +47,10 @@ CONTRACT = ConnectionContract(
     id="systems-of-record",
     name="Systems of record",
     # Our loopback server's destination writes no `_airbyte_meta`; a real one does.
-    streams=tuple(StreamContract(name, changed_records=None, owner=OWNERS[name]) for name in sorted(STREAMS)),
+    streams=tuple(
+        StreamContract(name, time_column=STREAMS[name][1], fingerprint=True, changed_records=None, owner=OWNERS[name])
+        for name in sorted(STREAMS)
+    ),
     schema="raw",
 )
 
@@ -73,18 +75,12 @@ def _workspace() -> Iterator[AirbyteWorkspace]:
         yield airbyte.workspace()
 
 
-def _load(report: SyncReport, selected: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Load these streams, and return what their tables hold, by day too."""
+def _load(report: SyncReport, selected: Sequence[str]) -> None:
+    """Load these streams, as Airbyte's own destination does in production."""
     home = Home.from_environment()
     whole = build_connection(home)
     wanted = dataclasses.replace(whole, streams=tuple(whole.stream(name) for name in selected))
-    return {name: _describe(name, loaded) for name, loaded in load(home.warehouse, wanted, report).items()}
-
-
-def _describe(name: str, loaded: StreamLoad) -> dict[str, Any]:
-    days = {day: fingerprint.version for day, fingerprint in loaded.days.items()}
-    sliced = STREAMS[name][1] in loaded.columns
-    return {FINGERPRINT: str(loaded.fingerprint), **({DAYS: dg.MetadataValue.json(days)} if sliced else {})}
+    load(home.warehouse, wanted, report)
 
 
 def build_connection(home: Home) -> Connection:
@@ -94,7 +90,7 @@ def build_connection(home: Home) -> Connection:
         name=CONTRACT.name,
         command=(sys.executable, "-I", "-S", str(Path(connector.__file__))),
         config={"folder": str(home.source.resolve())},
-        streams=tuple(Stream(name, _schema(columns), time) for name, (columns, time) in STREAMS.items()),
+        streams=tuple(Stream(name, _schema(columns)) for name, (columns, _) in STREAMS.items()),
         landing=home.airbyte.resolve(),
     )
 

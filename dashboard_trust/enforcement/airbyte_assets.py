@@ -28,10 +28,11 @@ from dashboard_trust.enforcement.airbyte_results import (
     describe_load,
     results_of,
 )
+from dashboard_trust.enforcement.airbyte_versions import describe_versions
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_unmoved
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.errors import AirbyteUnreachableError, InvalidInputError, SyncFailedError
-from dashboard_trust.evidence.names import OWNERS
+from dashboard_trust.evidence.names import OWNERS, TIME_COLUMN
 from dashboard_trust.ingestion.airbyte_api import AirbyteApi
 from dashboard_trust.ingestion.airbyte_report import SyncReport
 from dashboard_trust.ingestion.airbyte_sync import Patience, attach, sync
@@ -47,7 +48,7 @@ TOLD = {
     DELETED_KEYS: "Every key of the table is still in the full list of those at the source.",
 }
 Streams = Mapping[dg.AssetKey, StreamContract]
-Load = Callable[[SyncReport, Sequence[str]], Mapping[str, Mapping[str, Any]]]
+Load = Callable[[SyncReport, Sequence[str]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def trusted_airbyte(
         warehouse: Returns where its tables are.
         patience: How long is waited for a sync, which is then cancelled; by default six hours.
         load: Called with the report and the selected streams, where something else than Airbyte's destination
-            brings the rows into the warehouse; returns metadata by stream.
+            brings the rows into the warehouse.
         asset_options: Anything else ``dg.multi_asset`` takes (``retry_policy``, ``name``), and ``group_name``.
     """
     if "partitions_def" in asset_options:
@@ -120,16 +121,23 @@ def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen:
         else:
             report = attach(workspace, connection.id, asked, settings.patience)
         there = {key: stream for key, stream in chosen.items() if _is_selected(report, stream)}
-        described = settings.load(report, [stream.name for stream in there.values()]) if settings.load else {}
+        if settings.load is not None:
+            settings.load(report, [stream.name for stream in there.values()])
         with settings.warehouse().session(f"evidence of {connection.name}") as session:
             seen = {key: _look(session, connection, stream, report, earlier[key]) for key, stream in there.items()}
+            versions = {}
+            for key, stream in there.items():
+                found = report.streams[stream.name].configuration
+                versions[key] = describe_versions(
+                    context, key, session, connection=connection, stream=stream, found=found
+                )
         # Asked after the rows were counted: what began before that may be among them.
         newest = max((job.id for job in AirbyteApi(workspace.get_client()).jobs(connection.id)), default=0)
     results: dict[dg.AssetCheckKey, Mapping[str | None, PartitionResult]] = {}
     for key, stream in there.items():
         (table, compared), known = seen[key], _largest(before.get(stream.name), earlier[key].rows)
         load = _judge(stream, _facts(report, stream, table, known, newest), earlier[key], compared)
-        yield describe_load(key, load, described.get(stream.name, {}))
+        yield describe_load(key, load, versions[key])
         results |= {dg.AssetCheckKey(key, check): {None: result} for check, result in results_of(load).items()}
     # Here the loads are stored, so that the results can name them; of one that another run has replaced there are none.
     wanted = context.selected_asset_check_keys
@@ -214,6 +222,7 @@ def _spec(
             "dagster-airbyte/connection_id": connection.id,
             "dagster-airbyte/connection_name": connection.name,
             **({"dagster-airbyte/stream_prefix": connection.prefix} if connection.prefix else {}),
+            **({TIME_COLUMN: stream.time_column} if stream.time_column else {}),
         },
     )
 

@@ -23,6 +23,7 @@ Then only days with newly extracted rows are counted. Whatever changes a row has
 COMPARE_ALL_HOURS = "dashboard_trust/compare_all_hours"
 """On the same: after how many hours everything is counted again all the same; by default 24."""
 
+COMPARE_ALL = dt.timedelta(hours=24)
 LATE_DAYS = "late_days"
 """On a materialization, for whoever looks at it: which days are not what they were at the load before."""
 
@@ -40,7 +41,7 @@ class TimeColumns:
     """What an asset declares of its table: how it has days, and how often all of them are compared."""
 
     told_by: DayColumns
-    compare_all: dt.timedelta
+    compare_all: dt.timedelta = COMPARE_ALL
 
 
 def read_time_columns(spec: dg.AssetSpec) -> TimeColumns | None:
@@ -55,7 +56,8 @@ def read_time_columns(spec: dg.AssetSpec) -> TimeColumns | None:
         return None
     if spec.partitions_def is not None:
         raise InvalidInputError(f"{name} is partitioned: its partitions are its days. Take out {', '.join(own)}.")
-    time, extracted_at, hours = said.get(TIME_COLUMN), said.get(EXTRACTED_AT), said.get(COMPARE_ALL_HOURS, 24)
+    time, extracted_at = said.get(TIME_COLUMN), said.get(EXTRACTED_AT)
+    hours = said.get(COMPARE_ALL_HOURS, COMPARE_ALL / dt.timedelta(hours=1))
     if not isinstance(time, str):
         raise InvalidInputError(f"{name}: {TIME_COLUMN!r} has to name the column of its days, and is {time!r}.")
     if extracted_at is not None and not isinstance(extracted_at, str):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -12,9 +10,7 @@ from sqlglot import exp
 from dashboard_trust.errors import SyncFailedError
 from dashboard_trust.ingestion.airbyte_landing import LandedStream, read_landed, remove_landed
 from dashboard_trust.ingestion.connections import Connection, Stream
-from dashboard_trust.warehouses.days import DayColumns, count_days
-from dashboard_trust.warehouses.duckdb import DuckDBSession, DuckDBWarehouse
-from dashboard_trust.warehouses.fingerprints import Fingerprint, column_types, fingerprint
+from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,26 +18,8 @@ if TYPE_CHECKING:
     from dashboard_trust.ingestion.airbyte_report import SyncReport
 
 
-@dataclass(frozen=True, slots=True)
-class StreamLoad:
-    """What stands in a stream's table after the load.
-
-    ``days`` are the fingerprints by UTC day of the declared time column (``""``: no readable time);
-    there are none if no time column is declared, or the declared one was not delivered.
-    """
-
-    fingerprint: Fingerprint
-    days: Mapping[str, Fingerprint]
-    columns: Mapping[str, str]
-
-    @property
-    def rows(self) -> int:
-        """The number of rows."""
-        return self.fingerprint.rows
-
-
-def load(warehouse: DuckDBWarehouse, connection: Connection, report: SyncReport) -> dict[str, StreamLoad]:
-    """Replace the tables of every stream by what the sync landed, in one transaction, by stream.
+def load(warehouse: DuckDBWarehouse, connection: Connection, report: SyncReport) -> dict[str, int]:
+    """Replace the tables of every stream by what the sync landed, in one transaction; return the rows of each.
 
     Call it while the server that synced still runs. A stream without records leaves an empty table.
 
@@ -54,18 +32,17 @@ def load(warehouse: DuckDBWarehouse, connection: Connection, report: SyncReport)
     with warehouse.connect(f"load of {connection.name}") as db:
         db.execute("BEGIN")
         db.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(connection.schema)}")
-        loads = {}
+        rows = {}
         for stream in connection.streams:
             table = exp.table_(connection.prefix + stream.name, db=connection.schema, quoted=True)
             committed = _committed(connection, stream, landed, report)
-            _replace(db, connection, table.sql(dialect="duckdb"), landed[stream.name])
-            loads[stream.name] = _describe(db, table.sql(dialect="duckdb"), stream)
-            if loads[stream.name].rows != committed:
-                why = f"{loads[stream.name].rows} rows were loaded, but {committed} were committed"
+            rows[stream.name] = _replace(db, connection, table.sql(dialect="duckdb"), landed[stream.name])
+            if rows[stream.name] != committed:
+                why = f"{rows[stream.name]} rows were loaded, but {committed} were committed"
                 raise _failed(connection, stream.name, why)
         db.execute("COMMIT")
     remove_landed(connection.landing, report.job_id)
-    return loads
+    return rows
 
 
 def _committed(connection: Connection, stream: Stream, landed: Mapping[str, LandedStream], report: SyncReport) -> int:
@@ -74,26 +51,18 @@ def _committed(connection: Connection, stream: Stream, landed: Mapping[str, Land
     return report.streams[stream.name].committed
 
 
-def _replace(db: duckdb.DuckDBPyConnection, connection: Connection, table: str, landed: LandedStream) -> None:
+def _replace(db: duckdb.DuckDBPyConnection, connection: Connection, table: str, landed: LandedStream) -> int:
     import duckdb
 
     columns = ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in landed.columns.items())
     # The columns are given, so that nothing is guessed and no rows are a table all the same.
     reader = f"read_json(?, columns = {{{columns}}}, format = 'newline_delimited')"
     try:
-        db.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {reader}", [str(landed.file)])
+        created = db.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {reader}", [str(landed.file)])
+        return int(created.fetchall()[0][0])
     except duckdb.Error as error:
         why = str(error).split("\n")[0].replace(str(landed.file), landed.file.name)
         raise _failed(connection, landed.name, why) from error
-
-
-def _describe(db: duckdb.DuckDBPyConnection, table: str, stream: Stream) -> StreamLoad:
-    session = DuckDBSession(db)
-    columns = column_types(session, table)
-    if stream.time_column not in columns:
-        return StreamLoad(fingerprint(session, table), {}, columns)
-    counted = count_days(session, table, DayColumns(stream.time_column), now=dt.datetime.now(dt.UTC))
-    return StreamLoad(counted.whole, counted.days, columns)
 
 
 def _failed(connection: Connection, stream: str, why: str) -> SyncFailedError:

@@ -15,14 +15,13 @@ from dashboard_trust.errors import InvalidInputError, nearest
 class Stream:
     """A selected stream, read in full at every sync.
 
-    ``json_schema`` is what Airbyte's API shows; what is loaded follows the connector's catalog at
-    the time of the sync. ``time_column`` says to which UTC day a row belongs. ``columns`` projects;
-    None lands every column that is delivered. ``cursor`` and ``primary_key`` are shown in the catalog.
+    ``json_schema`` is what Airbyte's API shows; what is loaded follows the connector's catalog at the time of
+    the sync. ``columns`` projects; None lands every column that is delivered. ``cursor`` and ``primary_key``
+    are shown in the catalog.
     """
 
     name: str
     json_schema: Mapping[str, Any]
-    time_column: str | None = None
     columns: tuple[str, ...] | None = None
     cursor: str = ""
     primary_key: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ def find_drift(
     return (
         *_settings(declared, found),
         *_columns(declared, found, columns),
+        *_days(declared, columns),
         *_deletes(declared, found, columns or {}),
         *_catalog(declared, found, accepted),
     )
@@ -55,6 +56,12 @@ def _columns(declared: StreamContract, found: StreamConfiguration, columns: Mapp
         # A field that is not selected any more stays a column: that is told by the catalog, once.
         there = columns if declared.columns is not None else [name for name in columns if _folded(name) in selected]
         yield from _compare(selected.values(), there, "selected", "in the table")
+
+
+def _days(declared: StreamContract, columns: Mapping[str, str] | None) -> Iterator[str]:
+    wanted = declared.time_column
+    if wanted and columns is not None and wanted.lower() not in {name.lower() for name in columns}:
+        yield f"its days cannot be told, since its table has no column {wanted}"
 
 
 def _compare(wanted: Iterable[str], there: Iterable[str], wanted_word: str, there_word: str) -> Iterator[str]:

@@ -106,8 +106,9 @@ class TableFacts:
 class StreamFacts:
     """All that is known of one stream of one job: Airbyte's word, and the warehouse's.
 
-    ``table`` is None where there is no such table. ``rows_before`` are those that it had when it last had any, or was
-    to have (None: nobody has looked before, so that nothing can be missed, and an empty table is not believed). ``newer_job`` is one that began after this job, and may have written to the table.
+    ``table`` is None where there is no such table. ``rows_before`` are those that it had when it last had any, or
+    was to have (None: nobody has looked before, so that nothing can be missed, and an empty table is not believed).
+    ``newer_job`` is one that began after this job, and may have written to the table.
     """
 
     connection: str

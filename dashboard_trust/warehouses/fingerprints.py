@@ -97,7 +97,7 @@ def read_shape(session: Session, name: str, columns: Sequence[str] | None = None
     """
     types = column_types(session, name)
     if columns is None:
-        names = sorted(column for column in types if not column.startswith("_airbyte_"))
+        names = sorted(column for column in types if not column.lower().startswith("_airbyte_"))
     else:
         names = sorted(known_column(column, types, name) for column in set(columns))
     if not names:

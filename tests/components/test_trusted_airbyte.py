@@ -38,6 +38,8 @@ connections:
         cursor: updated_at
         primary_key: [order_id]
         columns: [order_id, updated_at]
+        time_column: updated_at
+        fingerprint: true
         deletes: unseen
         full_list: {table: raw.order_ids, every_hours: 12, columns: [id]}
         changed_records: null
@@ -74,7 +76,9 @@ def test_every_field_of_a_contract_can_be_declared():
                 "updated_at",
                 ("order_id",),
                 ("order_id", "updated_at"),
-                "unseen",
+                "updated_at",
+                fingerprint=True,
+                deletes="unseen",
                 full_list=FullList("raw.order_ids", FullList("x").every / 2, ("id",)),
                 may_be_empty=True,
                 changed_records=None,

@@ -47,7 +47,6 @@ class Shop:
         self.script = connection.config.get("streams", {})
         self.after_load: list[str] = []
         self.sources: tuple[Source, ...] = ()
-        self.wrap = lambda assets: assets
         self.names = [stream.name for stream in connection.streams]
         streams = tuple(StreamContract(name) for name in self.names)
         self.contract = ConnectionContract(connection.id, connection.name, streams, schema="raw", owner="team:shop")
@@ -74,14 +73,14 @@ class Shop:
             **options,
         )
         dash = trusted_dashboard(DashboardContract("dash", "team:dash"), lambda *_: None, deps=[f"raw/{self.names[0]}"])
-        self.defs = trust(dg.Definitions([self.wrap(assets), dash]), sources=self.sources)
+        self.defs = trust(dg.Definitions([assets, dash]), sources=self.sources)
         self.sensor = airbyte_sensor(self.contract, self.airbyte.resource)
 
     def load(self, report, streams):
         try:
             landed = read_landed(self.connection.landing, report.job_id)
         except SyncFailedError:  # it was loaded before
-            return {}
+            return
         with self.warehouse.connect("destination") as connection:
             connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
             for name in streams:
@@ -93,7 +92,6 @@ class Shop:
             for statement in self.after_load:
                 connection.execute(statement)
         remove_landed(self.connection.landing, report.job_id)
-        return {}
 
     def sync_payments_as(self, mode: str) -> None:
         """Have Airbyte sync the payments incrementally, into this destination sync mode."""

@@ -19,7 +19,7 @@ from airbyte_shop import TWO, Shop
 from faulty_airbyte import faulty_airbyte
 
 import dashboard_trust
-from dashboard_trust.ingestion.airbyte_load import StreamLoad, load
+from dashboard_trust.ingestion.airbyte_load import load
 from dashboard_trust.ingestion.airbyte_process import running_airbyte
 from dashboard_trust.ingestion.airbyte_sync import Patience, sync
 from dashboard_trust.ingestion.connections import Connection, Stream, Workspace
@@ -28,12 +28,6 @@ from dashboard_trust.warehouses.fingerprints import Fingerprint, fingerprint
 
 DEMO = (sys.executable, "-I", "-S", str(Path(dashboard_trust.__file__).parent / "demo" / "connector.py"))
 SCRIPTED = (sys.executable, "-I", "-S", str(Path(__file__).parent / "scripted_connector.py"))
-TIME_COLUMNS = {
-    "payments": "paid_at",
-    "orders": "ordered_at",
-    "refunds": "refunded_at",
-    "customers": "created_at",
-}
 MINUTE = timedelta(minutes=1)
 
 SOURCE = {
@@ -77,14 +71,14 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def demo(source: Path) -> Connection:
-    streams = tuple(Stream(name, {}, time_column) for name, time_column in TIME_COLUMNS.items())
+    streams = tuple(Stream(name, {}) for name in SOURCE)
     return Connection("c-demo", "demo", DEMO, {"folder": str(source)}, streams, source.parent / "landing")
 
 
 @pytest.fixture
 def scripted(tmp_path: Path) -> Callable[..., Connection]:
     def build(streams: Mapping[str, Any], name: str = "scripted", **script: Any) -> Connection:
-        selected = tuple(Stream(stream, {}, "at") for stream in streams)
+        selected = tuple(Stream(stream, {}) for stream in streams)
         config = {"streams": streams, **script}
         return Connection(name, name, SCRIPTED, config, selected, tmp_path / f"landing_{name}")
 
@@ -97,10 +91,10 @@ def warehouse(tmp_path: Path) -> DuckDBWarehouse:
 
 
 @pytest.fixture
-def land(warehouse: DuckDBWarehouse) -> Callable[..., dict[str, StreamLoad]]:
-    """Sync a connection through a server of its own, and load it."""
+def land(warehouse: DuckDBWarehouse) -> Callable[..., dict[str, int]]:
+    """Sync a connection through a server of its own, load it, and return the rows of each stream."""
 
-    def run(connection: Connection, timeout: timedelta = MINUTE) -> dict[str, StreamLoad]:
+    def run(connection: Connection, timeout: timedelta = MINUTE) -> dict[str, int]:
         with running_airbyte(Workspace("w", (connection,))) as endpoint:
             return load(warehouse, connection, sync(endpoint.workspace(), connection.id, Patience(timeout)))
 
@@ -117,6 +111,17 @@ def tables(warehouse: DuckDBWarehouse) -> Callable[[], dict[str, Fingerprint]]:
                 "select schema_name || '.' || table_name from duckdb_tables()"
             ).fetchall()
             return {name: fingerprint(session, name) for (name,) in found}
+
+    return look
+
+
+@pytest.fixture
+def columns(warehouse: DuckDBWarehouse) -> Callable[[str], dict[str, str]]:
+    """The columns of a table with their types."""
+
+    def look(table: str) -> dict[str, str]:
+        with warehouse.session("test") as session:
+            return dict(session.columns(table) or {})
 
     return look
 

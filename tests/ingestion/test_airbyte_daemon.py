@@ -52,7 +52,6 @@ def load(report, streams):
         connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
         for name in streams:
             write(connection, f"raw.{name}", f"SELECT *, {META} FROM read_json('{landed[name].file}')", "overwrite")
-    return {}
 
 
 running = dg.DefaultSensorStatus.RUNNING

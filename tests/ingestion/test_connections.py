@@ -7,7 +7,7 @@ import pytest
 from dashboard_trust.errors import InvalidInputError
 from dashboard_trust.ingestion.connections import Connection, Stream, Workspace
 
-STREAM = Stream("payments", {"properties": {"id": {"type": "string"}}}, "paid_at", ("id", "paid_at"))
+STREAM = Stream("payments", {"properties": {"id": {"type": "string"}}}, ("id", "paid_at"))
 CONNECTION = Connection(
     "c1", "shop", ("python", "x.py"), {"folder": "f"}, (STREAM, Stream("orders", {})), Path("landing"), "crm_"
 )

@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 
 from dashboard_trust.contracts.streams import FullList
-from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
 from dashboard_trust.failures.policy import Retries
 from dashboard_trust.verdicts.verdict import Readiness
 
@@ -329,21 +328,3 @@ def test_what_is_declared_and_not_so_is_found(shop):
     assert finding.check == "stream_configuration"
     assert "connection 'shop', stream 'payments': its sync_mode is declared incremental" in finding.reason
     assert "its cursor is declared at, and Airbyte has none" in finding.reason
-
-
-def test_a_table_gets_its_fingerprint_in_the_same_step(shop, instance):
-    def by_day(spec):
-        return spec.merge_attributes(metadata={"dashboard_trust/time_column": "at"})
-
-    shop.wrap = lambda assets: fingerprinted(
-        assets.map_asset_specs(by_day), lambda: shop.warehouse, {"raw/payments": "raw.payments"}
-    )
-    shop.patience()
-    assert shop.sync().success
-
-    event = instance.get_latest_materialization_event(dg.AssetKey(["raw", "payments"]))
-    said = event.asset_materialization.metadata
-    assert said["dashboard_trust/fingerprint"].value.startswith("2:")
-    assert set(said["dashboard_trust/days"].value) == {"2026-01-01", "2026-01-02"}
-    assert said["records_committed"].value == 2
-    assert shop.verdict().readiness is Readiness.READY

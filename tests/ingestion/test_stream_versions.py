@@ -1,0 +1,101 @@
+"""What tells two loads of a stream apart: its rows, by day where its contract names a time column."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+from airbyte_shop import TWO
+
+from dashboard_trust.errors import ContractError
+from dashboard_trust.verdicts.verdict import Readiness
+from dashboard_trust.warehouses.fingerprints import fingerprint
+
+PAYMENTS = dg.AssetKey(["raw", "payments"])
+THIRD = {"id": 3, "at": "2026-01-03T00:00:00Z"}
+UPPER = (
+    'CREATE OR REPLACE TABLE raw.payments AS SELECT id AS "ID", "at" AS "AT", _airbyte_extracted_at AS '
+    '"_AIRBYTE_EXTRACTED_AT", _airbyte_meta AS "_AIRBYTE_META" FROM raw.payments'
+)
+
+
+@pytest.fixture
+def said(instance):
+    """What the newest load of an asset says of itself."""
+
+    def read(asset: str = "raw/payments") -> dict:
+        event = instance.get_latest_materialization_event(dg.AssetKey.from_user_string(asset))
+        return {label: value.value for label, value in event.asset_materialization.metadata.items()}
+
+    return read
+
+
+def bring(shop, *records):
+    shop.script["payments"]["records"] = list(records)
+    assert shop.sync().success
+
+
+def test_a_table_without_its_time_column_is_held_and_costs_no_other_stream(shop, said):
+    shop.declare(time_column="paid_on")
+    shop.sync()
+
+    (finding,) = shop.verdict().findings
+    assert finding.check == "stream_configuration"
+    assert finding.reason.endswith("its days cannot be told, since its table has no column paid_on")
+    assert "dashboard_trust/days" not in said()
+    assert "records_committed" in said("raw/orders")
+
+
+def test_a_row_that_changed_is_of_its_own_day_and_the_same_rows_are_no_news(shop, said):
+    shop.declare(time_column="at")
+    bring(shop, *TWO)
+    first = said()
+    bring(shop, *TWO)
+    again = said()
+    bring(shop, {"id": 7, "at": TWO[0]["at"]}, TWO[1])
+    third = said()
+
+    assert first["dashboard_trust/days"].keys() == {"2026-01-01", "2026-01-02"}
+    assert again["dashboard_trust/days"] == first["dashboard_trust/days"]
+    assert again["dashboard_trust/changed_days"] == {}
+    assert third["dashboard_trust/changed_days"].keys() == {"2026-01-01"}
+    assert third["late_days"] == "changed: 2026-01-01"
+    assert shop.verdict().readiness is Readiness.READY
+
+
+def test_of_an_increment_only_its_own_days_are_counted(shop, said):
+    shop.sync_payments_as("append")
+    shop.declare(time_column="at")
+    bring(shop, *TWO)
+    compared_at = said()["dashboard_trust/day_record"]["compared_at"]
+    bring(shop, THIRD)
+
+    assert said()["dashboard_trust/day_record"]["compared_at"] == compared_at
+    assert said()["dashboard_trust/days"].keys() == {"2026-01-01", "2026-01-02", "2026-01-03"}
+    with shop.warehouse.session("test") as session:
+        assert said()["dashboard_trust/fingerprint"] == str(fingerprint(session, "raw.payments"))
+
+
+@pytest.mark.parametrize("declared", [{"fingerprint": True}, {"time_column": "at"}], ids=["whole", "by day"])
+@pytest.mark.parametrize("after_load", [[], [UPPER]], ids=["lower case", "upper case"])
+def test_the_same_rows_extracted_again_are_the_same_version(shop, instance, said, declared, after_load):
+    shop.after_load = after_load
+    shop.declare(**declared)
+    bring(shop, *TWO)
+    bring(shop, *TWO)
+
+    newest = instance.fetch_materializations(PAYMENTS, limit=2).records
+    versions = {record.asset_materialization.tags["dagster/data_version"] for record in newest}
+    assert len(versions) == 1
+    bring(shop, *TWO, THIRD)
+    assert said()["dashboard_trust/fingerprint"].startswith("3:")
+
+
+def test_nothing_is_read_for_a_version_that_nobody_asked_for(shop, said):
+    bring(shop, *TWO)
+
+    assert "dashboard_trust/fingerprint" not in said()
+
+
+def test_a_time_column_is_one_column(shop):
+    with pytest.raises(ContractError, match="time_column"):
+        shop.declare(time_column=" ")
