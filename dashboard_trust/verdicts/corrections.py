@@ -41,8 +41,10 @@ def correction(promise: Promise, evidence: Evidence, shown: Materialization | No
     whys = ((requirement.asset, _why(requirement, evidence, shown.at)) for requirement in promise.requirements)
     changed = {asset: why for asset, why in whys if why}
     above = upstream_assets(promise.requirements)
-    roots = [why for asset, why in changed.items() if not above[asset] & changed.keys()]
-    because = "; ".join(roots) or f"{listed(others)} changed"
+    # What came is the cause; a step that builds several builds those again too of which nothing came.
+    came = [why for asset, why in changed.items() if not above[asset]]
+    built = [why for asset, why in changed.items() if not above[asset] & changed.keys()]
+    because = "; ".join(came or built) or f"{listed(others)} changed"
     return f"corrected on {moment(evidence.as_of)} because {because}; other figures were shown from {moment(shown.at)}"
 
 

@@ -6,6 +6,8 @@ import datetime as dt
 
 import pytest
 
+from dashboard_trust.site.readiness import read_readiness
+
 
 def test_every_day_published_is_what_the_source_says(demo):
     assert len(demo.expected()) == 14
@@ -36,6 +38,9 @@ def test_a_corrected_refund_is_followed_on_its_own_day_alone(demo):
     assert demo.publication()["current"] != release
     after = demo.loads("marts/revenue_daily", "marts/pipeline_daily")
     assert {place for place in after if after[place] != marts[place]} == {("marts/revenue_daily", str(earlier))}
+    ((day, said),) = read_readiness(demo.home.site)["dashboards/daily_revenue"].corrections
+    assert (day, f"because data of {day} in raw/refunds came late, or changed" in said) == (str(earlier), True)
+    assert "staging" not in said
 
 
 @pytest.mark.long
