@@ -8,6 +8,7 @@ import hashlib
 import lzma
 import zlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,26 +24,33 @@ SHA256 = "sha256"
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A file that can be read on this machine; ``hashes`` are of the bytes that the store has, by name."""
+    """A file that can be read on this machine; ``hashed`` are the bytes that the store has."""
 
     path: Path
-    hashes: dict[str, str]
+    hashed: Future[dict[str, str]]
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The hashes of the file by name; waited for, where the file can be read meanwhile."""
+        return self.hashed.result()
 
 
-def fetch(store: Store, entry: Entry, source: FileSource, folder: Path, kinds: Sequence[str] = (SHA256,)) -> Fetched:
+def fetch(  # noqa: PLR0913  # a file, and where to put and to hash it
+    store: Store, entry: Entry, source: FileSource, kinds: Sequence[str], *, folder: Path, beside: Executor
+) -> Fetched:
     """Copy a file into a folder, unless it can be read where it is; ``kinds`` are the hashes wanted of it.
 
-    Whoever has read it calls `refuse_changed`: until then another may have been put in its place.
+    Whoever has read it calls `refuse_changed`: until then another may have been put in its place. What can be read
+    where it is, is hashed ``beside``.
 
     Raises:
         FileRefusedError: It is cut off, or not of its encoding.
     """
     target, place = folder / "file", store.local_path(entry.path)
+    if place is not None and _is_plain(place, source):
+        return Fetched(place, beside.submit(hash_file, store, entry.path, kinds))
     with store.open(entry.path) as raw:
         hashing = _Hashing(raw, kinds)
-        if place is not None and _is_plain(place, source):
-            hashing.drain()
-            return Fetched(place, hashing.digests())
         with target.open("wb") as out:
             try:
                 for chunk in _decoded(_unpacked(hashing, source), source, entry.path):
@@ -50,7 +58,9 @@ def fetch(store: Store, entry: Entry, source: FileSource, folder: Path, kinds: S
                 hashing.drain()
             except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
                 raise FileRefusedError(f"{entry.path} cannot be unpacked, it is cut off or damaged: {error}") from None
-    return Fetched(target, hashing.digests())
+    hashed: Future[dict[str, str]] = Future()
+    hashed.set_result(hashing.digests())
+    return Fetched(target, hashed)
 
 
 def refuse_changed(store: Store, entry: Entry) -> None:
@@ -70,12 +80,12 @@ def _is_plain(place: Path, source: FileSource) -> bool:
     return codecs.lookup(source.format.encoding).name in UTF8 and not marked
 
 
-def hash_file(store: Store, path: str) -> str:
-    """Return the sha256 of a file's content."""
+def hash_file(store: Store, path: str, kinds: Sequence[str] = (SHA256,)) -> dict[str, str]:
+    """Return the hashes of a file's content by name."""
     with store.open(path) as raw:
-        hashing = _Hashing(raw, [SHA256])
+        hashing = _Hashing(raw, kinds)
         hashing.drain()
-    return hashing.digests()[SHA256]
+    return hashing.digests()
 
 
 class _Hashing:

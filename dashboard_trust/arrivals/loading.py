@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dashboard_trust.arrivals.completeness import Listed, ManifestError, Named, read_listed, why_incomplete
 from dashboard_trust.arrivals.declaration import FileSource
-from dashboard_trust.arrivals.fetching import SHA256, Fetched, fetch, refuse_changed
+from dashboard_trust.arrivals.fetching import SHA256, fetch, refuse_changed
 from dashboard_trust.arrivals.partitions import NotYetError, Partitioning, UnexpectedNameError
 from dashboard_trust.arrivals.reading import Refused, Rows, read_rows
 from dashboard_trust.arrivals.stores import Entry, Store
@@ -100,11 +101,11 @@ def load_files(
     tables, files, refused = [], {}, {}
     for entry, fields in found:
         with tempfile.TemporaryDirectory(prefix="arrival-") as folder:
-            fetched, rows = _read(store, source, entry, listed.get(entry.path), Path(folder))
+            hashes, rows = _read(store, source, entry, listed.get(entry.path), Path(folder))
         tables.append(_with_fields(rows.data, partitioning, fields))
         files[entry.path] = {
             "token": entry.token,
-            "sha256": fetched.hashes[SHA256],
+            "sha256": hashes[SHA256],
             "size": entry.size,
             "rows": rows.total,
             "refused": len(rows.refused),
@@ -129,23 +130,28 @@ def _read_listed(store: Store, source: FileSource, files: Sequence[Named]) -> di
     return listed
 
 
-def _read(store: Store, source: FileSource, entry: Entry, listed: Listed | None, folder: Path) -> tuple[Fetched, Rows]:
+def _read(
+    store: Store, source: FileSource, entry: Entry, listed: Listed | None, folder: Path
+) -> tuple[Mapping[str, str], Rows]:
+    """Return the hashes of a file, and its rows."""
     if not entry.size:
         raise FileRefusedError(f"{entry.path} is empty: it has no bytes")
-    kinds = {SHA256, listed.kind} if listed is not None and listed.checksum else {SHA256}
-    fetched = fetch(store, entry, source, folder, sorted(kinds))
-    if listed is not None and listed.checksum and fetched.hashes[listed.kind] != listed.checksum:
-        raise FileRefusedError(
-            f"{entry.path} is not what its manifest lists: {listed.kind} {fetched.hashes[listed.kind][:12]}…, "
-            f"not {listed.checksum[:12]}…"
-        )
-    rows = read_rows(fetched.path, entry.path, source)
+    with ThreadPoolExecutor(1) as beside:
+        kinds = {SHA256, listed.kind} if listed is not None and listed.checksum else {SHA256}
+        fetched = fetch(store, entry, source, sorted(kinds), folder=folder, beside=beside)
+        if listed is not None and listed.checksum and fetched.hashes[listed.kind] != listed.checksum:
+            raise FileRefusedError(
+                f"{entry.path} is not what its manifest lists: {listed.kind} {fetched.hashes[listed.kind][:12]}…, "
+                f"not {listed.checksum[:12]}…"
+            )
+        rows = read_rows(fetched.path, entry.path, source)
+    # After both, so that what was hashed is what was read.
     refuse_changed(store, entry)
     if listed is not None and listed.rows is not None and listed.rows != rows.total:
         raise FileRefusedError(f"{entry.path} has {rows.total} rows, and its manifest lists {listed.rows}")
     if not rows.total and not source.accept_empty:
         raise FileRefusedError(f"{entry.path} is empty: it has no rows")
-    return fetched, rows
+    return fetched.hashes, rows
 
 
 def _refuse_too_many(

@@ -13,7 +13,7 @@ import dagster as dg
 from dashboard_trust.arrivals.asked import read_asked
 from dashboard_trust.arrivals.completeness import ManifestError, Named, read_listed, why_incomplete
 from dashboard_trust.arrivals.declaration import FileSource
-from dashboard_trust.arrivals.fetching import hash_file
+from dashboard_trust.arrivals.fetching import SHA256, hash_file
 from dashboard_trust.arrivals.memory import PARTS, Memory, add_to, mark_of, new_sums, part_of
 from dashboard_trust.arrivals.partitions import Key, NotYetError, Partitioning, UnexpectedNameError
 from dashboard_trust.arrivals.stores import Entry, Store
@@ -260,7 +260,7 @@ class _Closer:
             if entry.size > MOST_BYTES:
                 return False  # reading it takes longer than a tick may: a run of it does no harm
             self.read += entry.size
-            if hash_file(self.store, entry.path) != was.sha256:
+            if hash_file(self.store, entry.path)[SHA256] != was.sha256:
                 return False
             self.same.append(mark)
         return True
