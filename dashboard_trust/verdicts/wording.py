@@ -21,12 +21,10 @@ def describe_behind(consumer: Materialization, behind: Sequence[Input], evidence
 def describe_absent(load: Materialization, days: Sequence[str]) -> str:
     """Say that a load holds no rows of these days, and since when, or how far it reaches."""
     gone = [load.changed[day] for day in days if day in load.changed]
-    if len(gone) == len(days):
-        more = f" any more (seen {moment(max(gone))})"
-    else:
-        present = [day for day in load.days or () if day]
-        more = f" (it reaches {max(present)})" if present else " (it is empty)"
-    return f"its newest load holds no rows for {listed(days)}{more}"
+    present = [day for day in load.days or () if day]
+    since = f" any more (seen {moment(max(gone))})" if len(gone) == len(days) else ""
+    reach = f"it reaches {max(present)}" if present else "it is empty"
+    return f"its newest load holds no rows for {listed(days)}{since}; {reach}"
 
 
 def describe_missing(requirement: Requirement, evidence: Evidence) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import copy
+import inspect
 import sys
 import types
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from dashboard_trust.verdicts import judge
 
 OPPOSITE = {
     ast.Lt: [ast.LtE, ast.GtE],
@@ -51,6 +54,15 @@ class Mutant:
 def parse(source: str) -> Mutant:
     """Return a whole module as it is, or as somebody changed it by hand."""
     return Mutant("", "", "", parse_with_turns(source))
+
+
+def load_judge(mutant: Mutant, module: types.ModuleType) -> types.ModuleType:
+    """Return the judge with this change, which may be in a module that it uses."""
+    changed = mutant.load()
+    if module is judge:
+        return changed
+    names = [name for name in vars(judge) if getattr(vars(judge)[name], "__module__", "") == module.__name__]
+    return parse(inspect.getsource(judge)).load(**{name: getattr(changed, name) for name in names})
 
 
 def parse_with_turns(source: str) -> ast.Module:

@@ -349,14 +349,16 @@ def test_a_day_is_named_as_changed_late_if_it_was_read_and_changed_after_that(da
     assert reason.endswith(named or "of raw")
 
 
-def test_of_rows_that_are_gone_it_is_said_since_when_and_of_others_how_far_the_load_reaches():
+def test_of_rows_that_are_gone_it_is_said_since_when_and_how_far_the_load_reaches():
     gone = replace(RAW_LOAD, days={NEXT: "b"}, changed={DAY: EARLY})
     never = replace(RAW_LOAD, days={NEXT: "b"}, changed={NEXT: EARLY})
-    reasons = [judge(promise(), good(load)).findings[0].reason for load in (gone, never)]
+    nothing = replace(RAW_LOAD, days={}, changed={DAY: EARLY})
+    reasons = [judge(promise(), good(load)).findings[0].reason for load in (gone, never, nothing)]
 
     assert reasons == [
-        f"its newest load holds no rows for {DAY} any more (seen 2026-01-02 07:00 UTC)",
-        f"its newest load holds no rows for {DAY} (it reaches {NEXT})",
+        f"its newest load holds no rows for {DAY} any more (seen 2026-01-02 07:00 UTC); it reaches {NEXT}",
+        f"its newest load holds no rows for {DAY}; it reaches {NEXT}",
+        f"its newest load holds no rows for {DAY} any more (seen 2026-01-02 07:00 UTC); it is empty",
     ]
 
 

@@ -15,9 +15,10 @@ import pytest
 from generated_cases import cases, fixed_cases
 from good_worlds import DAY, NEXT, PAST, SECOND
 from hypothesis import HealthCheck, given, settings
-from mutants import parse
+from mutants import load_judge, parse
 
 from dashboard_trust.evidence.facts import Attempt, CheckResult, DayResult
+from dashboard_trust.verdicts import examination
 from dashboard_trust.verdicts import judge as judging
 from dashboard_trust.verdicts.judge import judge
 from dashboard_trust.verdicts.trace import upstream_assets
@@ -289,7 +290,11 @@ SHOWN_IN_IT = "same = dict(verdict.consumed).items() <= receipt.consumed.items()
     [
         (LAWS[0], "return Outcome.ERRORED, result.reason", "return Outcome.PASSED, result.reason"),
         (LAWS[0], "wrong = Outcome.WARNED if result.warns else Outcome.FAILED", "wrong = Outcome.WARNED"),
-        (LAWS[1], "_finding(requirement, Outcome.ERRORED, attempt", "_finding(requirement, Outcome.WARNED, attempt"),
+        (
+            LAWS[1],
+            "finding_of(requirement, Outcome.ERRORED, attempt",
+            "finding_of(requirement, Outcome.WARNED, attempt",
+        ),
         (LAWS[2], 'return Outcome.NOT_RUN, "has not run', 'return Outcome.PASSED, "has not run'),
         (LAWS[3], "Outcome.MISSING, describe_missing", "Outcome.WARNED, describe_missing"),
         (LAWS[4], "upstream.storage_id < consumer.planned_id", "upstream.storage_id > consumer.planned_id"),
@@ -297,11 +302,11 @@ SHOWN_IN_IT = "same = dict(verdict.consumed).items() <= receipt.consumed.items()
         (LAWS[1], SHOWN_IN_IT, "same = dict(verdict.consumed) == dict(receipt.consumed)"),
         (LAWS[2], SHOWN_IN_IT, "same = dict(verdict.consumed) == dict(receipt.consumed)"),
         (LAWS[3], SHOWN_IN_IT, "same = dict(verdict.consumed) == dict(receipt.consumed)"),
-        (LAWS[5], "_newest_version(asked, evidence) == recorded", "_newest_version(asked, evidence) != recorded"),
+        (LAWS[5], "newest_version(asked, evidence) == recorded", "newest_version(asked, evidence) != recorded"),
         (
             LAWS[5],
-            "_newest_version(asked, evidence) == recorded",
-            "_newest_version(asked, evidence) in (None, recorded)",
+            "newest_version(asked, evidence) == recorded",
+            "newest_version(asked, evidence) in (None, recorded)",
         ),
         (LAWS[5], "if upstream.storage_id <= pointer:", "if upstream.storage_id >= pointer:"),
         (LAWS[6], "if age >= window:", "if window <= age < 3 * window:"),
@@ -319,9 +324,10 @@ SHOWN_IN_IT = "same = dict(verdict.consumed).items() <= receipt.consumed.items()
     ],
 )
 def test_a_judge_that_breaks_a_law_is_caught(law, old, new):
-    source = inspect.getsource(judging)
-    assert source.count(old) == 1, f"the judge no longer says {old!r}: break this law anew"
-    lawless = parse(source.replace(old, new)).load()
+    sources = {module: inspect.getsource(module) for module in (judging, examination)}
+    saying = [module for module, source in sources.items() if source.count(old) == 1]
+    assert len(saying) == 1, f"the judge no longer says {old!r} once: break this law anew"
+    lawless = load_judge(parse(sources[saying[0]].replace(old, new)), saying[0])
 
     def try_every_case():
         for case in fixed_cases(3000):

@@ -8,16 +8,16 @@ import types
 
 import pytest
 from generated_cases import fixed_cases, fixed_findings
-from mutants import Mutant, mutate, parse
+from mutants import load_judge, mutate, parse
 from naive_judge import judge_naively, separate_naively
 
-from dashboard_trust.verdicts import judge, minimums, standing_words, trace
+from dashboard_trust.verdicts import examination, judge, minimums, standing_words, trace
 
 CASES, FINDINGS = 5000, 2000
 
-NO_CASE_CAN_TELL = {
-    "_examine: for finding in tried  ->  for finding in list(tried)[0:1]": "an attempt gives one finding at most",
-    "_examine: result is not None and outcome is Outcome.PENDING  ->  outcome is Outcome.PENDING": (
+NO_CASE_CAN_TELL_OF_EXAMINATION = {
+    "examine: for finding in tried  ->  for finding in list(tried)[0:1]": "an attempt gives one finding at most",
+    "examine: result is not None and outcome is Outcome.PENDING  ->  outcome is Outcome.PENDING": (
         "only a result is ever pending"
     ),
     "_examine_result: len(days)  ->  len(())": "only wording: the day is named though it is the only one",
@@ -36,6 +36,9 @@ NO_CASE_CAN_TELL = {
     ),
     "_overdue: return ''  ->  pass": "None is no reason either",
     "_owner: check or ''  ->  check": "no check is named by nothing",
+}
+
+NO_CASE_CAN_TELL = {
     "_version: for requirement in promise.requirements  ->  for requirement in list(promise.requirements)[0:1]": (
         "an answer is laid side by side without its version; test_against_naive.py lays versions beside versions"
     ),
@@ -50,12 +53,12 @@ NO_CASE_CAN_TELL = {
 SHOWN_IN_IT = "same = dict(verdict.consumed).items() <= receipt.consumed.items()"
 BY_HAND = (
     (
-        judge,
+        examination,
         "whoever ended last is current",
         ("upstream.storage_id < consumer.planned_id", "upstream.storage_id < consumer.storage_id"),
     ),
     (
-        judge,
+        examination,
         "any load of the asset will do",
         (
             "newest = evidence.materializations.get(place)",
@@ -63,66 +66,66 @@ BY_HAND = (
         ),
     ),
     (
-        judge,
+        examination,
         "what was recorded of any input counts",
         ("consumer.consumed.get(asked.name)", "next(iter(consumer.consumed.values()), None)"),
     ),
     (
-        judge,
+        examination,
         "a pointer at any upstream counts",
         ("consumer.pointers.get(upstream.asset)", "next(iter(consumer.pointers.values()), None)"),
     ),
     (
-        judge,
+        examination,
         "an input that is partly missing is compared by the rest",
         ("if versions and len(versions) == len(upstreams) else None", "if versions else None"),
     ),
-    (judge, "a day without rows is one with nothing wrong", ("day not in newest.days]", "False]")),
+    (examination, "a day without rows is one with nothing wrong", ("day not in newest.days]", "False]")),
     (
-        judge,
+        examination,
         "a check that is planned passed",
         ('return Outcome.PENDING, "is planned', 'return Outcome.PASSED, "is planned'),
     ),
     (
-        judge,
+        examination,
         "a check that has not run passed",
         ('return Outcome.NOT_RUN, "has not run', 'return Outcome.PASSED, "has not run'),
     ),
     (
-        judge,
+        examination,
         "whichever load the check looked at",
         ('"" if looked else "looked at', '"" if True else "looked at'),
     ),
     (
-        judge,
+        examination,
         "a check that raised passed",
         ("return Outcome.ERRORED, result.reason", "return Outcome.PASSED, result.reason"),
     ),
     (
-        judge,
+        examination,
         "any check of the asset answers",
         (
             "evidence.checks.get((requirement.asset, check, requirement.partition))",
             "next((one for key, one in evidence.checks.items() if key[0] == requirement.asset), None)",
         ),
     ),
-    (judge, "an old partition ages on", ("return min(as_of, ", "return max(as_of, ")),
+    (examination, "an old partition ages on", ("return min(as_of, ", "return max(as_of, ")),
     (
-        judge,
+        examination,
         "the next partition is due when this one ends",
         ("following = period.end + (period.end - period.start)", "following = period.end"),
     ),
     (
-        judge,
+        examination,
         "a load ages from the end of what it covers",
         ("age = present - newest.at", "age = present - (end or newest.at)"),
     ),
     (
-        judge,
+        examination,
         "a load ages from what its data speaks of",
         ("age = present - newest.at", "age = present - (newest.data_at or newest.at)"),
     ),
-    (judge, "the data may end anywhere", ("if newest.data_at is not None and lag >= window", "if False")),
+    (examination, "the data may end anywhere", ("if newest.data_at is not None and lag >= window", "if False")),
     (
         judge,
         "a partition is promised for its start",
@@ -155,24 +158,24 @@ BY_HAND = (
         (SHOWN_IN_IT, "same = bool(dict(verdict.consumed).items() & receipt.consumed.items())"),
     ),
     (
-        judge,
+        examination,
         "a step that broke takes every check with it that raised for its reason",
         ("is Outcome.ERRORED and same_run and any", "is Outcome.ERRORED and any"),
     ),
     (
-        judge,
+        examination,
         "a step that broke takes every check of its run with it",
         ("and any(finding.reason == reason for finding in tried)", "and bool(tried)"),
     ),
     (
-        judge,
+        examination,
         "windows are about the time of the dashboard",
         ("None if requirement.read_now else requirement.period", "None if requirement.read_now else promise.period"),
     ),
     (
-        judge,
+        examination,
         "what was recorded counts while a part of it is missing",
-        ("_newest_version(asked, evidence) == recorded", "_newest_version(asked, evidence) in (None, recorded)"),
+        ("newest_version(asked, evidence) == recorded", "newest_version(asked, evidence) in (None, recorded)"),
     ),
     (
         minimums,
@@ -212,15 +215,6 @@ BY_HAND = (
 )
 
 
-def load(mutant: Mutant, module: types.ModuleType) -> types.ModuleType:
-    """Return the judge with this change, which may be in a module that it uses."""
-    changed = mutant.load()
-    if module is judge:
-        return changed
-    names = [name for name in vars(judge) if getattr(vars(judge)[name], "__module__", "") == module.__name__]
-    return parse(inspect.getsource(judge)).load(**{name: getattr(changed, name) for name in names})
-
-
 def shows(changed: types.ModuleType) -> bool:
     """Whether some case tells a judge from the naive one; one that raises is told."""
     return any(not agrees(changed, case, answer) for case, answer in answered_cases())
@@ -255,14 +249,23 @@ def separates(changed: types.ModuleType, requirements, found) -> bool:
 def test_every_small_change_of_the_judge_shows_in_some_case():
     mutants = list(mutate(inspect.getsource(judge)))
 
-    assert {mutant.name for mutant in mutants if not shows(load(mutant, judge))} == set(NO_CASE_CAN_TELL)
-    assert len(mutants) > 300
+    assert {mutant.name for mutant in mutants if not shows(load_judge(mutant, judge))} == set(NO_CASE_CAN_TELL)
+    assert len(mutants) > 100
+
+
+@pytest.mark.long
+def test_every_small_change_of_how_a_requirement_is_examined_shows_in_some_case():
+    mutants = list(mutate(inspect.getsource(examination)))
+
+    untold = {mutant.name for mutant in mutants if not shows(load_judge(mutant, examination))}
+    assert untold == set(NO_CASE_CAN_TELL_OF_EXAMINATION)
+    assert len(mutants) > 200
 
 
 def test_every_small_change_of_what_words_come_to_shows_in_some_case():
     mutants = list(mutate(inspect.getsource(standing_words)))
 
-    assert [mutant.name for mutant in mutants if not shows(load(mutant, standing_words))] == []
+    assert [mutant.name for mutant in mutants if not shows(load_judge(mutant, standing_words))] == []
     assert len(mutants) > 30
 
 
@@ -272,7 +275,7 @@ def test_every_small_change_of_how_minimums_are_counted_shows_in_some_case():
 
     # In no case is an asset between a section's and what it is built from left out of the promise.
     only = ["describe_unmet: count is None or not count.missing  ->  count is None"]
-    assert [mutant.name for mutant in mutants if not shows(load(mutant, minimums))] == only
+    assert [mutant.name for mutant in mutants if not shows(load_judge(mutant, minimums))] == only
     assert len(mutants) > 30
 
 
@@ -290,11 +293,12 @@ def test_a_judge_with_a_misunderstanding_shows_in_some_case(module, changes):
         assert source.count(old) == 1, f"{module.__name__} no longer says {old!r}: say this misunderstanding anew"
         source = source.replace(old, new)
 
-    assert shows(load(parse(source), module))
+    assert shows(load_judge(parse(source), module))
 
 
 def test_the_judge_as_it_is_shows_in_no_case():
-    assert not shows(load(parse(inspect.getsource(judge)), judge))
-    assert not shows(load(parse(inspect.getsource(standing_words)), standing_words))
-    assert not shows(load(parse(inspect.getsource(minimums)), minimums))
+    assert not shows(load_judge(parse(inspect.getsource(judge)), judge))
+    assert not shows(load_judge(parse(inspect.getsource(examination)), examination))
+    assert not shows(load_judge(parse(inspect.getsource(standing_words)), standing_words))
+    assert not shows(load_judge(parse(inspect.getsource(minimums)), minimums))
     assert not shows_in_findings(parse(inspect.getsource(trace)).load())
