@@ -138,10 +138,28 @@ class AirbyteApi:
     def _ask_once(
         self, method: str, url: str, body: Mapping[str, Any] | None, params: Mapping[str, Any] | None
     ) -> Mapping[str, Any]:
-        client = self.client
+        try:
+            headers = self.client.all_additional_request_headers
+        except dg.Failure:  # Dagster's client says so of a token that it does not get, and not why
+            self._ask_for_token()
+            raise AirbyteUnreachableError(_unreachable(url, "the token came too late")) from None
+        return self._send(method, url, body, params, headers)
+
+    def _ask_for_token(self) -> None:
+        given = {"client_id": self.client.client_id, "client_secret": self.client.client_secret}
+        self._send("POST", f"{self.client.rest_api_base_url}/applications/token", given)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
+    ) -> Mapping[str, Any]:
+        client, headers = self.client, {"accept": "application/json", **(headers or {})}
         login = (client.username, client.password) if client.username and client.password else None
         try:
-            headers = {"accept": "application/json", **client.all_additional_request_headers}
             response = requests.request(
                 method, url, json=body, params=params, headers=headers, auth=login, timeout=client.request_timeout
             )
@@ -151,8 +169,7 @@ class AirbyteApi:
             if not response.ok:
                 raise RefusedError(response.status_code, url)
             answer = response.json()
-        # Dagster's client says so of a token that it does not get.
-        except (requests.RequestException, dg.Failure) as error:
+        except requests.RequestException as error:
             raise AirbyteUnreachableError(_unreachable(url, type(error).__name__)) from None
         if not isinstance(answer, dict):
             raise AirbyteUnreachableError(_unreachable(url, "an answer that is no object"))

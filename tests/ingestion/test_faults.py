@@ -297,6 +297,23 @@ def test_what_airbyte_refuses_is_not_asked_for_again(shop):
     assert (said["failure_class"].value, said["attempts"].value) == ("permission", 1)
 
 
+@pytest.mark.parametrize(("status", "failure_class"), [(401, "permission"), (503, "transient")])
+def test_a_token_that_is_refused_is_no_outage(shop, monkeypatch, status, failure_class):
+    resource = shop.airbyte.resource
+    monkeypatch.setattr(shop.airbyte, "resource", lambda: resource(client_id="a", client_secret="wrong"))
+    pause = dt.timedelta(seconds=0.1)
+    shop.declare_source(policies={"transient": Retries(limit=1, first_pause=pause, longest_pause=pause)})
+    shop.airbyte.fault("POST", "applications/token", status=status)
+    result = shop.sync()
+    (failed,) = [event for event in result.all_events if event.is_step_failure]
+
+    said = failed.step_failure_data.user_failure_data.metadata
+    assert said["failure_class"].value == failure_class
+    assert shop.airbyte.starts() == 0
+    reason = shop.verdict().causes[0].reason
+    assert f"applications/token {'with status 401. Check' if status == 401 else '(status 503)'}" in reason
+
+
 def test_a_sync_that_does_not_end_is_cancelled(shop):
     shop.connection.config["sleep"] = 300
     shop.patience(sync=dt.timedelta(seconds=1))
