@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from dashboard_trust.contracts.model import DashboardContract
 from dashboard_trust.enforcement.gated_assets import gates, trust, trusted, trusted_dashboard
 from dashboard_trust.evidence.names import DAYS, GATE_CHECK, SLICES
 from dashboard_trust.verdicts.verdict import Verdict
+
+sys.path.append(str(Path(__file__).parent / "processes"))  # what several folders of tests run
 
 QUIET = {
     "telemetry": {"enabled": False},

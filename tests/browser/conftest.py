@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import requests
+from dagster_processes import dagster_dev, wait_for
 
 from dashboard_trust.warehouses.duckdb import DuckDBWarehouse
 
@@ -136,17 +133,6 @@ class Dagster:
         return tables, pages, (site / "current").readlink()
 
 
-def wait_for(look: Callable[[], T | None], what: str, seconds: float = 240) -> T:
-    """Look again and again until there is something; give up with what was waited for."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
-
-
 @pytest.fixture(scope="session", name="days")
 def _days() -> list[str]:
     """The days of a home, oldest first; the time by which each was promised is long past."""
@@ -176,44 +162,10 @@ def command(*arguments: str) -> int:
 
 @contextmanager
 def serve(home: Path) -> Iterator[Dagster]:
-    """Run `dagster dev` on a home, as `make ui` does, on a free port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    environment = {**os.environ, "DASHBOARD_TRUST_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
-    program = [Path(sys.executable).with_name("dagster"), "dev", "-m", "dashboard_trust.demo.definitions"]
-    with (home / "dev.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*program, "-h", "127.0.0.1", "-p", port],
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: process.poll() is not None or _answers(url), f"dagster dev in {home}")
-        assert process.poll() is None, (home / "dev.log").read_text()[-3000:]
+    """Run `dagster dev` on a home, as `make ui` does."""
+    told = {"DASHBOARD_TRUST_HOME": str(home)}
+    with dagster_dev(home / "dagster", "-m", "dashboard_trust.demo.definitions", environment=told) as url:
         yield Dagster(home, url)
-    finally:
-        _end(process)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/server_info", timeout=5).ok
-    except requests.RequestException:
-        return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=5)
-    # Whatever it leaves behind is in its session, which nobody else is in.
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=10)
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster_processes import dagster_daemon
 
 from dashboard_trust.verdicts.verdict import Readiness
 
@@ -71,22 +70,9 @@ def daemon(shop, folder: Path):
         "tests": str(Path(__file__).parent), "warehouse": str(folder / "warehouse.duckdb"),
         "port": shop.airbyte.port, "landing": str(shop.connection.landing),
     }  # fmt: skip
-    environment = {**os.environ, "DAGSTER_HOME": shop.instance.root_directory, "SHOP": json.dumps(told)}
-    program = Path(sys.executable).with_name("dagster-daemon")
-    with (folder / "daemon.log").open("ab") as log:
-        process = subprocess.Popen(
-            [program, "run", "-f", location], env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
+    home, log, environment = shop.instance.root_directory, folder / "daemon.log", {"SHOP": json.dumps(told)}
+    with dagster_daemon(home, "-f", str(location), log=log, environment=environment) as process:
         yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
-        # Whatever it leaves behind is in its session, which nobody else is in.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
 
 
 def until(shop, folder: Path, true) -> None:

@@ -1,19 +1,17 @@
 """A real `dagster dev` (webserver and daemon) on the chains, and every way to launch something of it."""
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import dagster as dg
 import requests
 from chains import BAD, DAYS, boards_of
+from dagster_processes import dagster_dev, wait_for
 
 HERE = Path(__file__).parent
 PROJECT = "trusted_project.py"
@@ -156,54 +154,8 @@ def launch_everything(dagster: Dagster, mend: Callable[[], None]) -> dict[str, l
 
 @contextmanager
 def serve(instance: dg.DagsterInstance) -> Iterator[Dagster]:
-    """Run `dagster dev` on the home of an instance, on a free port of this machine."""
+    """Run `dagster dev` on the home of an instance."""
     home = Path(instance.root_directory)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    environment = {**os.environ, "DAGSTER_HOME": str(home), "PYTHONWARNINGS": "ignore"}
-    program = [Path(sys.executable).with_name("dagster"), "dev", "-f", PROJECT, "-d", HERE]
-    with (home / "dev.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*program, "-h", "127.0.0.1", "-p", port],
-            env=environment,
-            cwd=HERE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: process.poll() is not None or _answers(url), "dagster dev")
-        assert process.poll() is None, (home / "dev.log").read_text()[-3000:]
-        yield Dagster(url, environment, instance)
-    finally:
-        _end(process)
-
-
-def wait_for(look: Callable[[], T | None], what: str, seconds: float = 240) -> T:
-    """Look again and again until there is something; give up with what was waited for."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/server_info", timeout=5).ok
-    except requests.RequestException:
-        return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=5)
-    # Whatever it leaves behind is in its session, which nobody else is in.
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=10)
+    told = {"DAGSTER_HOME": str(home), "PYTHONWARNINGS": "ignore"}
+    with dagster_dev(home, "-f", PROJECT, "-d", str(HERE), environment=told, cwd=HERE) as url:
+        yield Dagster(url, {**os.environ, **told}, instance)

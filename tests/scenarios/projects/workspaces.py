@@ -1,17 +1,13 @@
 """Code locations served by processes of their own, and what is launched in them as the UI launches it."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager, nullcontext
 
 import yaml
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_graphql.cli import execute_query
+from dagster_processes import dagster_daemon
 
 LAUNCH = """
 mutation ($p: ExecutionParams!) {
@@ -57,33 +53,9 @@ def serve(instance, folder, *locations, daemon=False):
     files = [{"python_file": {"relative_path": f"{name}.py", "location_name": name}} for name in locations]
     workspace = folder / "workspace.yaml"
     workspace.write_text(yaml.safe_dump({"load_from": files}))
-    process = _start_daemon(instance, folder) if daemon else None
-    try:
-        with WorkspaceProcessContext(instance, WorkspaceFileTarget([str(workspace)])) as context:
-            yield Workspace(context, folder)
-    finally:
-        if process is not None:
-            _end(process)
-
-
-def _start_daemon(instance, folder):
-    program = Path(sys.executable).with_name("dagster-daemon")
-    environment = {**os.environ, "DAGSTER_HOME": instance.root_directory}
-    with (folder / "daemon.log").open("wb") as log:
-        return subprocess.Popen(
-            [program, "run", "-w", folder / "workspace.yaml"],
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-def _end(process):
-    process.send_signal(signal.SIGINT)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=10)
-    # Whatever it leaves behind is in its session, which nobody else is in.
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=10)
+    running = dagster_daemon(instance.root_directory, "-w", str(workspace), log=folder / "daemon.log")
+    with (
+        running if daemon else nullcontext(),
+        WorkspaceProcessContext(instance, WorkspaceFileTarget([str(workspace)])) as context,
+    ):
+        yield Workspace(context, folder)
