@@ -111,6 +111,7 @@ def trusted_airbyte(
 
 def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen: Streams) -> Iterator[Any]:
     connection, earlier = settings.connection, {key: read_earlier(context.instance, key) for key in chosen}
+    wanted = context.selected_asset_check_keys
     asked = read_asked(context.instance, context.run.run_id, connection.id)
     memory = recall(context.instance, context.run.run_id, connection.id)
     # What a sync that began earlier found there cannot be counted any more.
@@ -125,12 +126,14 @@ def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen:
             settings.load(report, [stream.name for stream in there.values()])
         with settings.warehouse().session(f"evidence of {connection.name}") as session:
             seen = {key: _look(session, connection, stream, report, earlier[key]) for key, stream in there.items()}
-            versions = {}
+            versions: dict[dg.AssetKey, dict[str, Any]] = {key: {} for key in there}
             for key, stream in there.items():
                 found = report.streams[stream.name].configuration
-                versions[key] = describe_versions(
-                    context, key, session, connection=connection, stream=stream, found=found
-                )
+                # Where no check looks at this sync, what was found of an earlier one must not stand for it.
+                if {dg.AssetCheckKey(key, check) for check in _checks_of(stream)} <= wanted:
+                    versions[key] = describe_versions(
+                        context, key, session, connection=connection, stream=stream, found=found
+                    )
         # Asked after the rows were counted: what began before that may be among them.
         newest = max((job.id for job in AirbyteApi(workspace.get_client()).jobs(connection.id)), default=0)
     results: dict[dg.AssetCheckKey, Mapping[str | None, PartitionResult]] = {}
@@ -140,7 +143,6 @@ def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen:
         yield describe_load(key, load, versions[key])
         results |= {dg.AssetCheckKey(key, check): {None: result} for check, result in results_of(load).items()}
     # Here the loads are stored, so that the results can name them; of one that another run has replaced there are none.
-    wanted = context.selected_asset_check_keys
     asked_for = {key: found for key, found in results.items() if key in wanted}
     yield from evaluate_unmoved(context.op_execution_context, asked_for, {})
     _refuse_absent(connection, report, [stream.name for key, stream in chosen.items() if key not in there])
@@ -232,6 +234,9 @@ def _check_specs(
 ) -> Iterator[dg.AssetCheckSpec]:
     owner = stream.owner or connection.owner
     metadata = {OWNERS: {"failed": owner, "errored": owner}} if owner else {}
-    for name, told in TOLD.items():
-        if name != DELETED_KEYS or stream.full_list is not None:
-            yield check_spec(spec, name, told, metadata=metadata)
+    for name in _checks_of(stream):
+        yield check_spec(spec, name, TOLD[name], metadata=metadata)
+
+
+def _checks_of(stream: StreamContract) -> list[str]:
+    return [name for name in TOLD if name != DELETED_KEYS or stream.full_list is not None]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from dashboard_trust.contracts.streams import StreamContract
+from dashboard_trust.ingestion.stream_tables import find_columns
 from dashboard_trust.ingestion.sync_evidence import CDC_DELETED_AT, OVERWRITES, StreamConfiguration
 
 OWN = ("_airbyte_", "_ab_")
@@ -60,7 +61,7 @@ def _columns(declared: StreamContract, found: StreamConfiguration, columns: Mapp
 
 def _days(declared: StreamContract, columns: Mapping[str, str] | None) -> Iterator[str]:
     wanted = declared.time_column
-    if wanted and columns is not None and wanted.lower() not in {name.lower() for name in columns}:
+    if wanted and columns is not None and not columns.keys() & {*find_columns(columns, [wanted])}:
         yield f"its days cannot be told, since its table has no column {wanted}"
 
 

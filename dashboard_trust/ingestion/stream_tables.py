@@ -98,4 +98,4 @@ def find_table(session: Session, name: str) -> str | None:
 def find_columns(types: Mapping[str, str], wanted: Iterable[str]) -> list[str]:
     """Return these columns as the engine has them; one that it lacks, as it was asked for."""
     known = {name.lower(): name for name in types}
-    return [known.get(name.lower(), name) for name in wanted]
+    return [name if name in types else known.get(name.lower(), name) for name in wanted]

@@ -23,7 +23,8 @@ def describe_absent(load: Materialization, days: Sequence[str]) -> str:
     gone = [load.changed[day] for day in days if day in load.changed]
     present = [day for day in load.days or () if day]
     since = f" any more (seen {moment(max(gone))})" if len(gone) == len(days) else ""
-    reach = f"it reaches {max(present)}" if present else "it is empty"
+    nothing = "none of its rows has a readable time" if load.days else "it is empty"
+    reach = f"it reaches {max(present)}" if present else nothing
     return f"its newest load holds no rows for {listed(days)}{since}; {reach}"
 
 

@@ -37,11 +37,12 @@ class DayRecord:
     """What a count leaves for the next one.
 
     ``counted_by`` stands for columns, types and engine; ``sums`` are rows and the sum of their hashes by day;
-    ``reach`` is the newest time of extraction (UTC, whole seconds; None: what is there cannot be told by it);
-    ``compared_at`` is when everything was last counted.
+    ``reach`` is the newest time of extraction (UTC, whole seconds; None: what is there cannot be told by it), and
+    ``extracted_by`` the column and type that say it; ``compared_at`` is when everything was last counted.
     """
 
     counted_by: str
+    extracted_by: str
     sums: Mapping[str, tuple[int, int]]
     reach: dt.datetime | None
     compared_at: dt.datetime
@@ -51,6 +52,7 @@ class DayRecord:
         days = self.sums.items() if sums else ()
         return {
             "counted_by": self.counted_by,
+            "extracted_by": self.extracted_by,
             "reach": self.reach and self.reach.isoformat(),
             "compared_at": self.compared_at.isoformat(),
             "days": {day: f"{rows}:{total}" for day, (rows, total) in days},
@@ -65,7 +67,8 @@ class DayRecord:
             pairs = {day: text.split(":") for day, text in said["days"].items()}
             reach = _aware(said["reach"]) if said["reach"] else None
             sums = {str(day): (int(rows), int(total)) for day, (rows, total) in pairs.items()}
-            return cls(str(said["counted_by"]), sums, reach, _aware(said["compared_at"]))
+            told_by = str(said["counted_by"]), str(said["extracted_by"])
+            return cls(*told_by, sums, reach, _aware(said["compared_at"]))
         except (KeyError, ValueError, TypeError, AttributeError):
             return None
 
@@ -126,7 +129,7 @@ def count_days(  # noqa: PLR0913  # what is counted, and what is known of it
             kept = replace(known, sums=dict(sorted(sums.items())), reach=reach)
             return DayCount(counted.shape, kept, frozenset(found), "")
     everything = counted.count()
-    record = DayRecord(counted.counted_by, everything, reach, now)
+    record = DayRecord(counted.counted_by, counted.extracted_by, everything, reach, now)
     return DayCount(counted.shape, record, frozenset(everything), reason)
 
 
@@ -139,6 +142,8 @@ def _reason_for_all(
         return "no earlier count is known"
     if known.counted_by != counted.counted_by:
         return "its columns or the engine are not what they were"
+    if known.extracted_by != counted.extracted_by:
+        return "the rows counted before were not told by the same time of extraction"
     if known.reach is None or reach is None:
         return "some of its rows have no time of extraction, or one in the future"
     if not not_before < known.compared_at <= now:
@@ -172,10 +177,16 @@ class _Counted:
 
     @property
     def counted_by(self) -> str:
-        """What two counts have to have in common, for one to go on from the other."""
-        told_by = [(one, self.types[one]) for one in (self.told_by.time, self.told_by.extracted_at) if one]
+        """What two counts have to have in common, for their days to be compared."""
+        told_by = self.told_by.time, self.types[self.told_by.time]
         word = repr((self.shape.engine, tuple(self.shape.types.items()), told_by))
         return hashlib.sha256(word.encode()).hexdigest()[:16]
+
+    @property
+    def extracted_by(self) -> str:
+        """What they have to have in common as well, for one to go on from the other."""
+        name = self.told_by.extracted_at
+        return f"{name} {self.types[name]}" if name else ""
 
     def look(self, now: dt.datetime) -> tuple[int, dt.datetime | None]:
         """Return the number of rows, and up to when they were extracted, if that is known of all of them."""

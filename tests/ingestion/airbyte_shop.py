@@ -114,6 +114,13 @@ class Shop:
             self._define(retry_policy=dg.RetryPolicy(max_retries=retries))
         return self._run(self.defs, *(assets or [f"raw/{name}" for name in self.names]), **options)
 
+    def sync_unchecked(self) -> dg.ExecuteInProcessResult:
+        """Sync in a job that leaves the checks out."""
+        names = [f"raw/{name}" for name in self.names]
+        job = dg.define_asset_job("unchecked", dg.AssetSelection.assets(*names).without_checks())
+        defs = dg.Definitions.merge(self.defs, dg.Definitions(jobs=[job]))
+        return defs.resolve_job_def("unchecked").execute_in_process(instance=self.instance)
+
     def tick(self) -> dg.RunRequest | str:
         """Evaluate the sensor once; return the run it asks for, or why it asks for none."""
         with dg.build_sensor_context(instance=self.instance, definitions=self.defs) as context:

@@ -7,7 +7,8 @@ import pytest
 from airbyte_shop import TWO
 
 from dashboard_trust.errors import ContractError
-from dashboard_trust.verdicts.verdict import Readiness
+from dashboard_trust.ingestion.stream_tables import find_columns
+from dashboard_trust.verdicts.verdict import Outcome, Readiness
 from dashboard_trust.warehouses.fingerprints import fingerprint
 
 PAYMENTS = dg.AssetKey(["raw", "payments"])
@@ -88,6 +89,33 @@ def test_the_same_rows_extracted_again_are_the_same_version(shop, instance, said
     assert len(versions) == 1
     bring(shop, *TWO, THIRD)
     assert said()["dashboard_trust/fingerprint"].startswith("3:")
+
+
+def test_days_are_compared_across_a_change_of_how_the_stream_is_synced(shop, said):
+    shop.declare(time_column="at")
+    bring(shop, *TWO)
+    shop.sync_payments_as("append_dedup")
+    shop.script["payments"]["records"] = [TWO[1] | {"id": 1}]
+    shop.sync()
+
+    assert said()["late_days"] == "changed: 2026-01-02; gone: 2026-01-01"
+    assert said()["dashboard_trust/changed_days"].keys() == {"2026-01-01", "2026-01-02"}
+
+
+@pytest.mark.parametrize("declared", [{"fingerprint": True}, {"time_column": "at"}], ids=["whole", "by day"])
+def test_a_sync_that_no_check_looked_at_is_not_taken_for_the_one_before(shop, declared):
+    shop.sync_payments_as("append")
+    shop.declare(**declared)
+    bring(shop, *TWO)
+    shop.after_load = ["DELETE FROM raw.payments WHERE id = 3"]
+    shop.script["payments"]["records"] = [THIRD]
+    shop.sync_unchecked()
+
+    assert {finding.outcome for finding in shop.verdict().findings} == {Outcome.NOT_RUN}
+
+
+def test_a_column_of_that_very_name_is_the_one_that_is_meant():
+    assert find_columns({"at": "DATE", "AT": "TEXT"}, ["at", "AT", "At"]) == ["at", "AT", "AT"]
 
 
 def test_nothing_is_read_for_a_version_that_nobody_asked_for(shop, said):

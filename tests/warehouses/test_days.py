@@ -271,8 +271,9 @@ OF_ANOTHER_FORM = [
     "x",
     {},
     {"days": []},
-    {"counted_by": "x", "reach": None, "compared_at": "no", "days": {}},
-    {"counted_by": "x", "reach": WHEN, "compared_at": WHEN, "days": {D1: "1"}},
+    {"counted_by": "x", "reach": None, "compared_at": WHEN, "days": {}},
+    {"counted_by": "x", "extracted_by": "", "reach": None, "compared_at": "no", "days": {}},
+    {"counted_by": "x", "extracted_by": "", "reach": WHEN, "compared_at": WHEN, "days": {D1: "1"}},
 ]
 
 
