@@ -136,17 +136,19 @@ def _read(
     """Return the hashes of a file, and its rows."""
     if not entry.size:
         raise FileRefusedError(f"{entry.path} is empty: it has no bytes")
-    with ThreadPoolExecutor(1) as beside:
-        kinds = {SHA256, listed.kind} if listed is not None and listed.checksum else {SHA256}
-        fetched = fetch(store, entry, source, sorted(kinds), folder=folder, beside=beside)
-        if listed is not None and listed.checksum and fetched.hashes[listed.kind] != listed.checksum:
-            raise FileRefusedError(
-                f"{entry.path} is not what its manifest lists: {listed.kind} {fetched.hashes[listed.kind][:12]}…, "
-                f"not {listed.checksum[:12]}…"
-            )
-        rows = read_rows(fetched.path, entry.path, source)
-    # After both, so that what was hashed is what was read.
-    refuse_changed(store, entry)
+    try:
+        with ThreadPoolExecutor(1) as beside:
+            kinds = {SHA256, listed.kind} if listed is not None and listed.checksum else {SHA256}
+            fetched = fetch(store, entry, source, sorted(kinds), folder=folder, beside=beside)
+            if listed is not None and listed.checksum and fetched.hashes[listed.kind] != listed.checksum:
+                raise FileRefusedError(
+                    f"{entry.path} is not what its manifest lists: {listed.kind} {fetched.hashes[listed.kind][:12]}…, "
+                    f"not {listed.checksum[:12]}…"
+                )
+            rows = read_rows(fetched.path, entry.path, source)
+    finally:
+        # After both, so that what was hashed is what was read; and what is wrong with half a file is no word on it.
+        refuse_changed(store, entry)
     if listed is not None and listed.rows is not None and listed.rows != rows.total:
         raise FileRefusedError(f"{entry.path} has {rows.total} rows, and its manifest lists {listed.rows}")
     if not rows.total and not source.accept_empty:

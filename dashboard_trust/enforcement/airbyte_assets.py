@@ -32,7 +32,7 @@ from dashboard_trust.enforcement.airbyte_versions import describe_versions
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_unmoved
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.errors import AirbyteUnreachableError, InvalidInputError, SyncFailedError
-from dashboard_trust.evidence.names import OWNERS, TIME_COLUMN
+from dashboard_trust.evidence.names import DAY_RECORD, OWNERS, TIME_COLUMN
 from dashboard_trust.ingestion.airbyte_api import AirbyteApi
 from dashboard_trust.ingestion.airbyte_report import SyncReport
 from dashboard_trust.ingestion.airbyte_sync import Patience, attach, sync
@@ -111,7 +111,6 @@ def trusted_airbyte(
 
 def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen: Streams) -> Iterator[Any]:
     connection, earlier = settings.connection, {key: read_earlier(context.instance, key) for key in chosen}
-    wanted = context.selected_asset_check_keys
     asked = read_asked(context.instance, context.run.run_id, connection.id)
     memory = recall(context.instance, context.run.run_id, connection.id)
     # What a sync that began earlier found there cannot be counted any more.
@@ -126,16 +125,13 @@ def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen:
             settings.load(report, [stream.name for stream in there.values()])
         with settings.warehouse().session(f"evidence of {connection.name}") as session:
             seen = {key: _look(session, connection, stream, report, earlier[key]) for key, stream in there.items()}
-            versions: dict[dg.AssetKey, dict[str, Any]] = {key: {} for key in there}
-            for key, stream in there.items():
-                found = report.streams[stream.name].configuration
-                # Where no check looks at this sync, what was found of an earlier one must not stand for it.
-                if {dg.AssetCheckKey(key, check) for check in _checks_of(stream)} <= wanted:
-                    versions[key] = describe_versions(
-                        context, key, session, connection=connection, stream=stream, found=found
-                    )
+            versions = _describe_versions(context, session, connection, there, report)
         # Asked after the rows were counted: what began before that may be among them.
         newest = max((job.id for job in AirbyteApi(workspace.get_client()).jobs(connection.id)), default=0)
+    if newest > report.job_id:
+        # Rows extracted earlier than those counted may still come: no later count goes on from this one.
+        for told in versions.values():
+            told.pop(DAY_RECORD, None)
     results: dict[dg.AssetCheckKey, Mapping[str | None, PartitionResult]] = {}
     for key, stream in there.items():
         (table, compared), known = seen[key], _largest(before.get(stream.name), earlier[key].rows)
@@ -143,7 +139,7 @@ def _sync_streams(context: dg.AssetExecutionContext, settings: Settings, chosen:
         yield describe_load(key, load, versions[key])
         results |= {dg.AssetCheckKey(key, check): {None: result} for check, result in results_of(load).items()}
     # Here the loads are stored, so that the results can name them; of one that another run has replaced there are none.
-    asked_for = {key: found for key, found in results.items() if key in wanted}
+    asked_for = {key: found for key, found in results.items() if key in context.selected_asset_check_keys}
     yield from evaluate_unmoved(context.op_execution_context, asked_for, {})
     _refuse_absent(connection, report, [stream.name for key, stream in chosen.items() if key not in there])
 
@@ -173,6 +169,25 @@ def _look(
     if stream.full_list is None or not is_due(earlier.compared, stream.full_list, now):
         return table, earlier.compared
     return table, compare_keys(session, connection, stream, stream.full_list, now)
+
+
+def _describe_versions(
+    context: dg.AssetExecutionContext,
+    session: Session,
+    connection: ConnectionContract,
+    there: Streams,
+    report: SyncReport,
+) -> dict[dg.AssetKey, dict[str, Any]]:
+    """Return what each coming materialization says of its rows.
+
+    Of a stream that no check looks at now, nothing: what was found of an earlier sync must not stand for this one.
+    """
+    versions: dict[dg.AssetKey, dict[str, Any]] = {key: {} for key in there}
+    for key, stream in there.items():
+        if {dg.AssetCheckKey(key, check) for check in _checks_of(stream)} <= context.selected_asset_check_keys:
+            found = report.streams[stream.name].configuration
+            versions[key] = describe_versions(context, key, session, connection=connection, stream=stream, found=found)
+    return versions
 
 
 def _facts(

@@ -38,9 +38,12 @@ def correction(promise: Promise, evidence: Evidence, shown: Materialization | No
     others = find_corrected(shown, verdict)
     if not others:
         return shown.corrected
-    whys = ((requirement.asset, _why(requirement, evidence, shown.at)) for requirement in promise.requirements)
-    changed = {asset: why for asset, why in whys if why}
     above = upstream_assets(promise.requirements)
+    read = {one.asset for one in promise.dashboard_inputs if one.name in others}
+    # What stands under nothing that changed was loaded again, and is what it was.
+    under = read.union(*(above.get(asset, ()) for asset in read))
+    whys = ((requirement.asset, _why(requirement, evidence, shown.at)) for requirement in promise.requirements)
+    changed = {asset: why for asset, why in whys if why and (asset in under or not under)}
     # What came is the cause; a step that builds several builds those again too of which nothing came.
     came = [why for asset, why in changed.items() if not above[asset]]
     built = [why for asset, why in changed.items() if not above[asset] & changed.keys()]

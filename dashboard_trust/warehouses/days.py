@@ -140,10 +140,8 @@ def _reason_for_all(
         return "no column says when its rows were extracted"
     if known is None:
         return "no earlier count is known"
-    if known.counted_by != counted.counted_by:
+    if (known.counted_by, known.extracted_by) != (counted.counted_by, counted.extracted_by):
         return "its columns or the engine are not what they were"
-    if known.extracted_by != counted.extracted_by:
-        return "the rows counted before were not told by the same time of extraction"
     if known.reach is None or reach is None:
         return "some of its rows have no time of extraction, or one in the future"
     if not not_before < known.compared_at <= now:

@@ -19,6 +19,7 @@ import pytest
 from dashboard_trust.arrivals.completeness import Manifest, Marker, Settled
 from dashboard_trust.arrivals.declaration import Csv, FileColumn, JsonLines, Parquet
 from dashboard_trust.arrivals.patterns import PathPattern
+from dashboard_trust.arrivals.stores import Store
 from dashboard_trust.contracts.model import ReadyBy
 from dashboard_trust.contracts.sources import Source
 from dashboard_trust.enforcement.calls import FAILURE_CLASS_TAG
@@ -185,6 +186,31 @@ def test_rows_are_handed_over_as_the_frame_that_was_declared(make_landing, local
     assert landing.work() == [(D1, True)]
     assert seen == [kind]
     assert landing.rows("id, amount") == [(1, Decimal("1.50")), (2, None)]
+
+
+class Swapped(Store):
+    """A store in which another file takes the place of one as soon as that is opened."""
+
+    def open(self, path):
+        opened = super().open(path)
+        file = self.local_path(path)
+        file.with_suffix(".tmp").write_text("id,amount\n7,7.00\n" if "orders" in path else "another form\n")
+        file.with_suffix(".tmp").replace(file)
+        return opened
+
+
+@pytest.mark.parametrize("folder", ["orders", "odd"], ids=["as good", "of another form"])
+@pytest.mark.parametrize("packed", [False, True], ids=["read where it is", "copied"])
+def test_a_file_that_is_replaced_while_it_is_read_is_not_loaded(make_landing, local_bucket, folder, packed):
+    local_bucket.store = Swapped(local_bucket.store.url)
+    name = f"{folder}/{{day:%Y-%m-%d}}.csv{'.gz' if packed else ''}"
+    landing = make_landing(local_bucket, pattern=PathPattern(name))
+    content = b"id,amount\n1,1.50\n"
+    local_bucket.put(f"{folder}/{D1}.csv{'.gz' if packed else ''}", gzip.compress(content) if packed else content)
+
+    ((_, told),) = landing.work()
+
+    assert "changed while it was read; load it again" in str(told)
 
 
 @pytest.mark.parametrize(

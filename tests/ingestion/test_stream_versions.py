@@ -114,6 +114,22 @@ def test_a_sync_that_no_check_looked_at_is_not_taken_for_the_one_before(shop, de
     assert {finding.outcome for finding in shop.verdict().findings} == {Outcome.NOT_RUN}
 
 
+@pytest.mark.long
+def test_what_was_counted_while_a_newer_job_may_have_written_is_nothing_to_go_on_from(shop, said):
+    shop.sync_payments_as("append_dedup")
+    shop.declare(time_column="at")
+    shop.sync_elsewhere()
+    request = shop.tick()
+    shop.sync_elsewhere()
+    shop.launch(request)
+    under = said()
+    bring(shop, *TWO)
+
+    assert under["dashboard_trust/days"] == said()["dashboard_trust/days"]
+    assert "dashboard_trust/day_record" not in under
+    assert said()["late_days"] == "not compared, since none of the last 1 loads says what its days held"
+
+
 def test_a_column_of_that_very_name_is_the_one_that_is_meant():
     assert find_columns({"at": "DATE", "AT": "TEXT"}, ["at", "AT", "At"]) == ["at", "AT", "AT"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -19,7 +20,13 @@ STAGING = ("staging/orders", "staging/refunds")
 
 
 def requirement(asset, *inputs, days=()):
-    return Requirement(asset, None if days else DAY, "team:x", days, tuple(Input(one, DAY) for one in inputs))
+    return Requirement(
+        asset,
+        None if days else DAY,
+        "team:x",
+        days,
+        tuple(Input(one, (None,) if one in RAW else (DAY,)) for one in inputs),
+    )
 
 
 def load(asset, at, version="2", *, partition=DAY, **more):
@@ -66,6 +73,24 @@ def test_where_nothing_came_what_was_built_first_is_the_cause(first):
 
     assert all(f"{asset} {DAY} was loaded on" in reason for asset in first)
     assert ("marts/sales 2026" in reason) == (first == ("marts/sales",))
+
+
+def test_what_was_loaded_again_beside_what_changed_is_no_cause():
+    customers = Requirement("raw/customers", None, "team:x")
+    mart = Input("marts/sales", (DAY,))
+    beside = replace(
+        PROMISE,
+        requirements=(*PROMISE.requirements, customers),
+        dashboard_inputs=(mart, Input("raw/customers", (None,))),
+    )
+    evidence = (raw("raw/refunds", DAY), *BUILT, load("raw/customers", NOW, partition=None))
+    shown = replace(SHOWN, consumed={mart.name: "1", "raw/customers": "1"})
+    verdict = Verdict("dash", DAY, Readiness.READY, NOW, consumed=((mart.name, "2"), ("raw/customers", "1")))
+    facts = Evidence(as_of=NOW, materializations={(one.asset, one.partition): one for one in evidence})
+    reason = correction(beside, facts, shown, verdict)
+
+    assert f"because data of {DAY} in raw/refunds came late, or changed" in reason
+    assert "raw/customers" not in reason
 
 
 def test_what_changed_before_it_was_shown_is_no_correction():

@@ -353,12 +353,14 @@ def test_of_rows_that_are_gone_it_is_said_since_when_and_how_far_the_load_reache
     gone = replace(RAW_LOAD, days={NEXT: "b"}, changed={DAY: EARLY})
     never = replace(RAW_LOAD, days={NEXT: "b"}, changed={NEXT: EARLY})
     nothing = replace(RAW_LOAD, days={}, changed={DAY: EARLY})
-    reasons = [judge(promise(), good(load)).findings[0].reason for load in (gone, never, nothing)]
+    unread = replace(RAW_LOAD, days={"": "b"})
+    reasons = [judge(promise(), good(load)).findings[0].reason for load in (gone, never, nothing, unread)]
 
     assert reasons == [
         f"its newest load holds no rows for {DAY} any more (seen 2026-01-02 07:00 UTC); it reaches {NEXT}",
         f"its newest load holds no rows for {DAY}; it reaches {NEXT}",
         f"its newest load holds no rows for {DAY} any more (seen 2026-01-02 07:00 UTC); it is empty",
+        f"its newest load holds no rows for {DAY}; none of its rows has a readable time",
     ]
 
 

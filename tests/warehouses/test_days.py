@@ -158,6 +158,15 @@ def test_counting_by_another_column_makes_everything_be_counted(payments):
     assert set(found.days) == {"2026-01-10"}
 
 
+def test_a_count_goes_on_from_one_by_the_same_time_of_extraction_alone(payments):
+    payments.do(f"ALTER TABLE {NAME} ADD COLUMN other TIMESTAMPTZ", f"UPDATE {NAME} SET other = extracted_at")
+    before = payments.count()
+    found = payments.check(payments.count(told_by=DayColumns("paid_at", "other")))
+
+    assert found.reason == "its columns or the engine are not what they were"
+    assert found.record.counted_by == before.record.counted_by
+
+
 @pytest.mark.parametrize(
     ("passed", "is_due"),
     [(DAY - dt.timedelta(seconds=1), False), (DAY, True), (-dt.timedelta(seconds=1), True)],
