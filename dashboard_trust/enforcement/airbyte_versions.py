@@ -12,7 +12,7 @@ from dashboard_trust.evidence.names import FINGERPRINT
 from dashboard_trust.ingestion.stream_tables import EXTRACTED_AT, find_columns, find_table
 from dashboard_trust.ingestion.sync_evidence import APPENDS, StreamConfiguration
 from dashboard_trust.warehouses.column_types import kind_of
-from dashboard_trust.warehouses.days import MOMENTS, DayColumns
+from dashboard_trust.warehouses.days import DayColumns
 from dashboard_trust.warehouses.fingerprints import fingerprint
 from dashboard_trust.warehouses.session import Session
 
@@ -38,7 +38,7 @@ def describe_versions(  # noqa: PLR0913  # whose table, where, and what was decl
     time, extracted_at = find_columns(types, [stream.time_column, EXTRACTED_AT])
     if time not in types:
         return {FINGERPRINT: str(fingerprint(session, name))}
-    # What replaces all rows extracts all of them anew: then there is nothing to go on from.
-    tells = found.destination_sync_mode in APPENDS and kind_of(types.get(extracted_at, "")) in MOMENTS
+    # What replaces all rows extracts all of them anew, and a clock without a zone may be put back.
+    tells = found.destination_sync_mode in APPENDS and kind_of(types.get(extracted_at, "")) == "timestamptz"
     columns = TimeColumns(DayColumns(time, extracted_at if tells else None))
     return describe_days(context, key, session, name, columns)

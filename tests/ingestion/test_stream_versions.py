@@ -76,6 +76,18 @@ def test_of_an_increment_only_its_own_days_are_counted(shop, said):
         assert said()["dashboard_trust/fingerprint"] == str(fingerprint(session, "raw.payments"))
 
 
+@pytest.mark.parametrize(("kind", "goes_on"), [("TIMESTAMPTZ", True), ("TIMESTAMP", False)])
+def test_a_time_of_extraction_without_a_zone_is_nothing_to_go_on_from(shop, said, kind, goes_on):
+    shop.sync_payments_as("append")
+    shop.declare(time_column="at")
+    shop.after_load = [f"ALTER TABLE raw.payments ALTER COLUMN _airbyte_extracted_at TYPE {kind}"]
+    shop.script["payments"]["records"] = list(TWO)
+    shop.sync("raw/payments")
+
+    assert said()["dashboard_trust/days"].keys() == {"2026-01-01", "2026-01-02"}
+    assert (said()["dashboard_trust/day_record"]["reach"] is not None) is goes_on
+
+
 @pytest.mark.parametrize("declared", [{"fingerprint": True}, {"time_column": "at"}], ids=["whole", "by day"])
 @pytest.mark.parametrize("after_load", [[], [UPPER]], ids=["lower case", "upper case"])
 def test_the_same_rows_extracted_again_are_the_same_version(shop, instance, said, declared, after_load):
