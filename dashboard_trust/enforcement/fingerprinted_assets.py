@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from dashboard_trust.contracts.table_names import SAY_WHICH, name_table
+from dashboard_trust.enforcement.airbyte_results import SYNC_EVIDENCE
 from dashboard_trust.enforcement.gated_step import add_checks, body_of, keys_of
 from dashboard_trust.enforcement.slices import partition_slice
 from dashboard_trust.enforcement.time_columns import TimeColumns, describe_days, read_time_columns
@@ -49,6 +50,13 @@ def fingerprinted(
             f"{key.to_user_string()} is not made by this step, so it cannot be fingerprinted in it."
         )
 
+    for key in wanted:
+        if dg.AssetCheckKey(key, SYNC_EVIDENCE) in assets.check_keys:
+            # A second count would speak for syncs that no check looked at too.
+            raise InvalidInputError(
+                f"{key.to_user_string()} is a stream of `trusted_airbyte`, which takes its fingerprint itself: declare "
+                "fingerprint=True or a time_column in its StreamContract."
+            )
     times = {key: read_time_columns(specs[key]) for key in wanted}
 
     def compute(own_context: Any, inputs: Mapping[str, Any]) -> Iterator[Any]:

@@ -6,7 +6,8 @@ import dagster as dg
 import pytest
 from airbyte_shop import TWO
 
-from dashboard_trust.errors import ContractError
+from dashboard_trust.enforcement.fingerprinted_assets import fingerprinted
+from dashboard_trust.errors import ContractError, InvalidInputError
 from dashboard_trust.ingestion.stream_tables import find_columns
 from dashboard_trust.verdicts.verdict import Outcome, Readiness
 from dashboard_trust.warehouses.fingerprints import fingerprint
@@ -155,3 +156,10 @@ def test_nothing_is_read_for_a_version_that_nobody_asked_for(shop, said):
 def test_a_time_column_is_one_column(shop):
     with pytest.raises(ContractError, match="time_column"):
         shop.declare(time_column=" ")
+
+
+def test_nobody_else_takes_the_fingerprint_of_a_stream(shop):
+    (assets,) = [one for one in shop.defs.assets if dg.AssetKey(["raw", "payments"]) in one.keys]
+
+    with pytest.raises(InvalidInputError, match=r"raw/orders is a stream of `trusted_airbyte`.* StreamContract"):
+        fingerprinted(assets, lambda: shop.warehouse, {"raw/orders": "raw.orders"})
