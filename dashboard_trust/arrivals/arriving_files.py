@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from dashboard_trust.arrivals.declaration import FileSource
-from dashboard_trust.arrivals.loading import Loaded, TooManyRefusedError, as_table, load_files, reasons
+from dashboard_trust.arrivals.loading import Loaded, TooManyRefusedError, as_table, expected_path, load_files, reasons
 from dashboard_trust.arrivals.partitions import Partitioning
 from dashboard_trust.enforcement.audited_assets import AUDIT, audited
+from dashboard_trust.enforcement.calls import give_up
 from dashboard_trust.enforcement.evaluations import PartitionResult, evaluate_partitions
 from dashboard_trust.enforcement.gated_step import check_spec
 from dashboard_trust.enforcement.io_manager import TrustedIOManager
@@ -151,7 +152,7 @@ def _load(  # noqa: PLR0913, PLR0917  # a step's own parts
         refused = FileRefusedError(f"{error}. All of these rows are in {where}.")
     except FileRefusedError as error:
         refused = error
-    raise dg.Failure(str(refused), allow_retries=False) from refused
+    raise give_up(expected_path(partitioning, part), refused) from refused
 
 
 def _say_late(

@@ -130,6 +130,8 @@ class FileSource:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
+        if not isinstance(self.pattern, PathPattern):
+            raise InvalidInputError(f"The pattern of files is no PathPattern: write PathPattern({self.pattern!r}).")
         names = [one.name for one in self.columns]
         if not names:
             raise InvalidInputError(f"Files {self.pattern.text!r} have no columns: declare what is read of them.")

@@ -90,7 +90,7 @@ def load_files(
 
     found = find_files(store, source, partitioning, key)
     if not found:
-        raise SourceError(f"{_expected_path(partitioning, key)} has not arrived in {store}", FailureClass.CONTRACT)
+        raise SourceError(f"{expected_path(partitioning, key)} has not arrived in {store}", FailureClass.CONTRACT)
     gone = before.keys() - {entry.path for entry, _ in found}
     if gone and not partitioning.pattern.is_filled_by(partitioning.known_fields(key)[0]):
         raise FileRefusedError(
@@ -213,7 +213,8 @@ def _is_of(partitioning: Partitioning, fields: Mapping[str, str], key: str | Non
         return False
 
 
-def _expected_path(partitioning: Partitioning, key: str | None) -> str:
+def expected_path(partitioning: Partitioning, key: str | None) -> str:
+    """Return the path of a partition's file, or what is known of it and the pattern."""
     known, starts = partitioning.known_fields(key)
     start = partitioning.pattern.start(known, starts)
     return start if partitioning.pattern.is_filled_by(known) else f"{start}… ({partitioning.pattern.text})"

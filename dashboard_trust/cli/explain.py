@@ -17,7 +17,7 @@ from dashboard_trust.cli.location import (
     open_project,
 )
 
-DashboardArgument = Annotated[str, typer.Argument(help="The contract's key, or the asset key.")]
+DashboardArgument = Annotated[str, typer.Argument(help="The contract's key, or the asset key; also key@partition.")]
 PartitionOption = Annotated[
     str | None, typer.Option("--partition", "-p", help="By default the last one.", show_default=False)
 ]
@@ -50,6 +50,8 @@ def _explain(project: Project, dashboard: str, partition: str | None) -> Answer:
     from dashboard_trust.cli.explanations import describe_explanation, read_explanation, render_explanation
     from dashboard_trust.cli.standings import partitions_of
 
+    if partition is None and "@" in dashboard and dashboard not in project.dashboards:
+        dashboard, _, partition = dashboard.partition("@")  # as findings name it
     gate = project.find(dashboard)
     if partition is not None and gate.binding is not None:
         gate.binding.check_partition(partition, project.instance)

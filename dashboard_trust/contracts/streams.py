@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from dashboard_trust.errors import ContractError, nearest
 
 SyncMode = Literal["full_refresh", "incremental"]
 DestinationSyncMode = Literal["overwrite", "append", "append_dedup", "overwrite_dedup"]
 Deletes = Literal["hard", "soft", "unseen"]
+WORDS = {"sync_mode": SyncMode, "destination_sync_mode": DestinationSyncMode, "deletes": Deletes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,12 @@ class StreamContract:
         """Refuse what cannot be meant."""
         if not self.name.strip():
             raise ContractError("A stream needs a name: the one Airbyte has for it.")
+        for field, words in WORDS.items():
+            if (said := getattr(self, field)) is not None and said not in get_args(words):
+                raise ContractError(f"Stream {self.name!r}: {field} has no {said!r}: {nearest(said, get_args(words))}")
+        for field in ("primary_key", "columns"):
+            if isinstance(said := getattr(self, field), str):
+                raise ContractError(f"Stream {self.name!r}: {field} is a tuple of columns: write ({said!r},).")
         if self.time_column and not self.time_column.strip():
             raise ContractError(f"Stream {self.name!r}: time_column names a column, or is left out.")
         if self.changed_records is not None and self.changed_records < 0:

@@ -253,6 +253,8 @@ class TableRules:
         """Refuse rules that are none, or two of one name."""
         if not self.asset.strip("/ "):
             raise ContractError("The rules of a table need its asset key.")
+        if not isinstance(self.rules, tuple | list):
+            raise ContractError(f"{self.asset}: rules are a tuple of them: write ({type(self.rules).__name__}(...),).")
         if (twins := find_twins(self.all_rules)) is not None:
             raise ContractError(f"{self.asset}: {_of_one_name(*twins)}. Give one of them another `name`.")
         for concern in self.owners:

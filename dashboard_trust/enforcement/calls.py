@@ -57,6 +57,15 @@ def calling(source: Source | None) -> Iterator[None]:
     call.succeed(began)
 
 
+def give_up(source: str, error: Exception) -> dg.Failure:
+    """Return the failure that ends a step for good, and say of which class it is, where assets are of no `Source`.
+
+    Where they are of one, it answers after this, with its own name and owners.
+    """
+    call = _Call(Source(source), dg.AssetExecutionContext.get())
+    return call.end(call.failure(classify(error), str(error), 1), error)
+
+
 def read_outage(instance: dg.DagsterInstance, source: str) -> Outage:
     """Return what is known of a source since it last answered."""
     return Outage.parse(read_value(instance, OUTAGE + source))
@@ -83,7 +92,7 @@ class _Call:
         source = self.source
         at += random.random() * source.retries.first_pause  # noqa: S311  # not all at one instant
         message = f"{source.key} has not answered since {since:%Y-%m-%d %H:%M} UTC"
-        self._wait_or_give_up(self._failure(FailureClass.TRANSIENT, message, caller.calls), caller, at, source.retries)
+        self._wait_or_give_up(self.failure(FailureClass.TRANSIENT, message, caller.calls), caller, at, source.retries)
 
     def answer(self, error: Exception, began: dt.datetime) -> NoReturn:
         """Ask for a retry, or fail for good."""
@@ -93,7 +102,7 @@ class _Call:
             if found in ANSWERED:
                 self.succeed(began)
             caller = read_outage(self.context.instance, self.source.key).callers.get(self.who, Caller(began))
-            self._give_up(self._failure(found, message, caller.calls + 1), error)
+            raise self.end(self.failure(found, message, caller.calls + 1), error) from error
         asked_for = find_retry_after(error, now) or dt.timedelta()
         at, caller, _ = self._change(
             lambda known: known.fail(
@@ -106,7 +115,7 @@ class _Call:
                 at_least=asked_for,
             )
         )
-        self._wait_or_give_up(self._failure(found, message, caller.calls), caller, at or now, policy, error)
+        self._wait_or_give_up(self.failure(found, message, caller.calls), caller, at or now, policy, error)
 
     def succeed(self, began: dt.datetime) -> None:
         """Say that the source answers, if it was not known to."""
@@ -121,21 +130,23 @@ class _Call:
 
         return change_value(self.context.instance, OUTAGE + self.source.key, on_text)
 
-    def _failure(self, found: FailureClass, message: str, calls: int) -> Failure:
+    def failure(self, found: FailureClass, message: str, calls: int) -> Failure:
+        """Return what is said of it."""
         return Failure(found, self.source.key, calls, message, self.source.owner_of(found))
 
     def _wait_or_give_up(
         self, failure: Failure, caller: Caller, at: dt.datetime, retries: Retries, error: Exception | None = None
     ) -> NoReturn:
         if caller.calls >= retries.limit or at - caller.since > retries.give_up_after:
-            self._give_up(failure, error)
+            raise self.end(failure, error) from error
         self._say(replace(failure, retry_at=at))
         seconds = max((at - _now()).total_seconds(), 0)
         # One more than there were: Dagster's own count never ends it, since that would say nothing of why.
         again = self.context.op_execution_context.retry_number + 1
         raise dg.RetryRequested(max_retries=again, seconds_to_wait=seconds) from error
 
-    def _give_up(self, failure: Failure, error: Exception | None) -> NoReturn:
+    def end(self, failure: Failure, error: Exception | None) -> dg.Failure:
+        """Say that it is given up, and return what fails the step."""
         self._say(failure)
         instance, run_id = self.context.instance, self.context.run.run_id
         run = instance.get_run_by_id(run_id)
@@ -146,7 +157,7 @@ class _Call:
         kept = error.metadata if isinstance(error, dg.Failure) else {}
         said = {name: value for name, value in failure.dump().items() if value is not None}
         said |= {"owner": self._owner(failure), "next_step": self._next_step(failure)}
-        raise dg.Failure(failure.message, metadata={**kept, **said}, allow_retries=False) from error
+        return dg.Failure(failure.message, metadata={**kept, **said}, allow_retries=False)
 
     def _say(self, failure: Failure) -> None:
         metadata = {FAILURE: dg.MetadataValue.json(failure.dump())}

@@ -42,6 +42,9 @@ def _duckdb(path: Path) -> Warehouse:
 
     if not path.is_file():
         # Opening it would make an empty one.
+        here = path.relative_to(path.anchor)
+        if path.is_absolute() and here.is_file():
+            raise InvalidInputError(f"There is no DuckDB file {path}: of the one in this folder write duckdb://{here}.")
         raise InvalidInputError(f"There is no DuckDB file {path}: write its path after duckdb://, as in {FORMS}.")
     return DuckDBWarehouse(path)
 

@@ -14,8 +14,10 @@ from dashboard_trust.arrivals import asked
 from dashboard_trust.arrivals.completeness import Settled
 from dashboard_trust.arrivals.look import MOST_RUNS
 from dashboard_trust.arrivals.patterns import PathPattern
+from dashboard_trust.cli.next_steps import next_steps
 from dashboard_trust.contracts.model import DashboardContract, ReadyBy
 from dashboard_trust.enforcement.gated_assets import trust, trusted_dashboard
+from dashboard_trust.errors import FailureClass
 from dashboard_trust.evidence.names import LATE, UNEXPECTED
 from dashboard_trust.failures.policy import Retries
 
@@ -189,6 +191,28 @@ def test_a_refused_file_is_not_asked_for_again_until_it_changes(landing):
     assert landing.work() == []
     landing.put(D1, "1,1.50")
     assert landing.work() == [(D1, True)]
+
+
+def test_a_refused_file_is_of_class_data_and_its_finding_says_to_correct_it_though_no_source_is_named(
+    make_landing, local_bucket, verdict_of
+):
+    landing = make_landing(local_bucket)
+    contract = DashboardContract("dashboards/orders", owner="team:orders")
+    dashboard = trusted_dashboard(
+        contract, lambda context, verdicts: None, deps=["raw/orders"], partitions_def=landing.asset.partitions_def
+    )
+    defs = trust(dg.Definitions([landing.asset, dashboard], resources=landing.defs.resources))
+    local_bucket.put("orders/2026-01-01.csv", "")
+    landing.work()
+
+    verdict = verdict_of(defs, "dashboards/orders", D1)
+
+    (finding,) = verdict.causes
+    assert finding.reason == "orders/2026-01-01.csv is empty: it has no bytes"
+    assert finding.failure.failure_class is FailureClass.DATA
+    assert next_steps(verdict, None)[0] == (
+        "team:orders: correct the data in orders/2026-01-01.csv, then materialize raw/orders 2026-01-01"
+    )
 
 
 def test_a_file_still_being_written_is_left_alone(make_landing, local_bucket):

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard_trust.arrivals.completeness import Manifest, Marker, Settled
-from dashboard_trust.arrivals.declaration import Csv, FileColumn, JsonLines, Parquet
+from dashboard_trust.arrivals.declaration import Csv, FileColumn, FileSource, JsonLines, Parquet
 from dashboard_trust.arrivals.patterns import PathPattern
 from dashboard_trust.arrivals.stores import Store
 from dashboard_trust.contracts.model import ReadyBy
@@ -354,3 +354,8 @@ def test_several_days_in_one_run_each_say_what_they_were_loaded_from(make_landin
     assert landing.work() == []
     landing.cursor = None
     assert landing.work() == []
+
+
+def test_a_pattern_that_is_a_text_is_refused_by_what_to_write():
+    with pytest.raises(InvalidInputError, match=r"write PathPattern\('orders/\*\.csv'\)"):
+        FileSource(store="landing", pattern="orders/*.csv", columns=[FileColumn("id")])

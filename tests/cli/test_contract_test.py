@@ -139,6 +139,7 @@ def test_the_contract_of_a_dashboard_is_tested_alike(shop, capfd):
         ((), {"file": "dash.yaml"}, "--schema is a table of a data contract"),
         (("--asset", "raw/refunds"), {"file": "dash.yaml", "schema": ""}, "has no rules of 'raw/refunds'"),
         (("--warehouse", "duckdb://nowhere.duckdb"), {}, "There is no DuckDB file"),
+        (("--warehouse", "duckdb:///shop.duckdb"), {}, "of the one in this folder write duckdb://shop.duckdb"),
         (("--warehouse", "mysql://me:s3cret@host"), {}, "'mysql' is no engine"),
         (("--home", "nowhere"), {}, "There is no DuckDB file nowhere/warehouse.duckdb"),
         (("--home", "x", "--warehouse", "duckdb://shop.duckdb"), {}, "not both"),

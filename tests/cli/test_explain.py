@@ -23,6 +23,13 @@ def test_an_unknown_partition_names_those_there_are(in_shop, capfd, partition):
     assert "2026-11-01 to 2026-11-05" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("partition", ["2026-11-09", ""])
+def test_a_partition_after_the_key_is_one_too(in_shop, capfd, partition):
+    assert explain(capfd, "dashboards/sales@2026-11-03")["partition"] == "2026-11-03"
+    assert run(["explain", f"dashboards/sales@{partition}", "-m", "trust_shop"]) == 2
+    assert "2026-11-01 to 2026-11-05" in capfd.readouterr().err
+
+
 def test_a_model_behind_a_gate_is_no_dashboard(in_shop, capfd):
     assert run(["explain", "mart", "-m", "trust_shop"]) == 2
     assert "There is no dashboard 'mart'" in capfd.readouterr().err

@@ -12,7 +12,7 @@ from data_contracts import PAYMENTS
 from dashboard_trust.contracts.linting import lint_file
 from dashboard_trust.contracts.row_rules import AcceptedValues, NotNull, Range, Unique
 from dashboard_trust.contracts.rules_yaml import KINDS, OPTIONS, REQUIRED, parse_rules
-from dashboard_trust.contracts.table_rules import Freshness, RowCount
+from dashboard_trust.contracts.table_rules import Freshness, RowCount, TableRules
 from dashboard_trust.contracts.yaml import parse_contracts, read_contracts
 from dashboard_trust.errors import ContractError
 
@@ -206,6 +206,11 @@ def test_a_number_that_is_quoted_keeps_its_zeros_and_one_without_any_is_a_number
     (table,) = tables(said)
 
     assert table.rules == (AcceptedValues(column="a", values=("01067", 0, Decimal("0.5"), 10)),)
+
+
+def test_one_rule_that_is_no_tuple_is_refused_by_what_to_write():
+    with pytest.raises(ContractError, match=r"raw/t: rules are a tuple of them: write \(NotNull\(\.\.\.\),\)"):
+        TableRules("raw/t", NotNull(column="a"))
 
 
 def test_rules_of_plain_values_are_read_alike():

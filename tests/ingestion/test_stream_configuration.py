@@ -174,6 +174,10 @@ def test_a_contract_that_cannot_be_meant_is_refused():
         ConnectionContract("c", "shop", one_table, schema="raw")
     with pytest.raises(ContractError, match="is compared by its primary_key"):
         StreamContract("a", full_list=FullList("raw.ids"))
+    with pytest.raises(ContractError, match="deletes has no 'sof': did you mean 'soft'"):
+        StreamContract("a", deletes="sof")
+    with pytest.raises(ContractError, match=r"primary_key is a tuple of columns: write \('id',\)"):
+        StreamContract("a", primary_key="id")
     with pytest.raises(ContractError, match="0 or more"):
         StreamContract("a", changed_records=-1)
     with pytest.raises(ContractError, match="no stream 'paymnts': did you mean 'payments'"):
