@@ -110,7 +110,8 @@ def trusted(
     Args:
         assets: One with a step of its own (``@asset``, ``@multi_asset``, ``@dbt_assets``).
         requires: Keys of the upstream assets to require; by default everything upstream, transitively.
-        owner: Who acts while it is held; by default the first owner of the assets.
+        owner: Who acts while it is held, and on what is found of an asset that names no owner; by default the first
+            owner of the assets.
         promises: Any other field of `DashboardContract`.
     """
     owners = [name for spec in assets.specs for name in spec.owners]
@@ -121,7 +122,10 @@ def trusted(
         requires=None if requires is None else tuple(RequiredAsset(name) for name in requires),
         **promises,
     )
-    return _guard(assets, Gate(contract, is_dashboard=False))
+    guarded = _guard(assets, Gate(contract, is_dashboard=False))
+    if not owner:
+        return guarded
+    return guarded.map_asset_specs(lambda spec: spec if spec.owners else spec.replace_attributes(owners=[owner]))
 
 
 def _guard(assets: dg.AssetsDefinition, gate: Gate) -> dg.AssetsDefinition:

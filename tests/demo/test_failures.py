@@ -63,6 +63,12 @@ def text_in_an_amount(demo):
     demo.write("payments", rows)
 
 
+def order_below_nothing(demo):
+    rows = demo.rows("orders")
+    next(filter(of_the_day(demo, "ordered_at"), rows))["amount"] = "-5.00"
+    demo.write("orders", rows)
+
+
 def header_only(demo):
     path = demo.home.source / "payments.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n")
@@ -91,6 +97,8 @@ FAILURES = [
     Failure(column_renamed, "BLOCKED", "raw/payments", "stream_configuration", "not in the table: amount"),
     Failure(time_column_renamed, "BLOCKED", "raw/payments", "stream_configuration", "not in the table: paid_at"),
     Failure(text_in_an_amount, "BLOCKED", "raw/payments", "fits_amount", "rows have no decimal(18, 2) in amount"),
+    # A rule of the shop's own data contract.
+    Failure(order_below_nothing, "BLOCKED", "raw/orders", "pattern_amount", "1 of 34 rows have amount that is not like"),
     Failure(header_only, "DELAYED", "raw/payments", None, "it is empty"),
     Failure(key_missing, "BLOCKED", "raw/refunds", "not_null_refund_id", "have no refund_id"),  # a check that fails
     Failure(source_file_missing, "BLOCKED", "raw/refunds", None, "refunds.csv: No such file"),

@@ -394,3 +394,20 @@ def test_a_check_on_an_input_that_the_step_itself_makes_is_no_reason_to_wait(run
     BAD.add("table")
     run(defs, "table", "report")
     assert [(f.asset, f.check) for f in verdict_of(defs, "dash").findings] == [("table", look.name)]
+
+
+def test_what_is_found_of_a_guarded_asset_is_for_whoever_guards_it_unless_it_names_its_own_owner(verdict_of):
+    @dg.asset(deps=["raw"], owners=["team:own"])
+    def owned():
+        pass
+
+    guarded = [trusted(one, owner="team:marts") for one in (without_context, owned)]
+    contract = DashboardContract("dash", "team:dash")
+    dash = trusted_dashboard(contract, lambda *_: None, deps=["without_context", "owned"])
+    defs = trust(dg.Definitions([raw, *guarded, dash]))
+
+    owners = {finding.asset: finding.owner for finding in verdict_of(defs, "dash").findings}
+    owners |= {finding.asset: finding.owner for finding in verdict_of(defs, "dash").consequences}
+    assert owners["without_context"] == "team:marts"
+    assert owners["owned"] == "team:own"
+    assert owners["raw"] == "team:dash"
