@@ -154,8 +154,7 @@ def _examine_check(
 
 def _ended(result: CheckResult, requirement: Requirement, contract: DashboardContract, evidence: Evidence) -> str:
     """Say since when a result says nothing any more, or nothing."""
-    present = _present(requirement, contract, evidence.as_of)
-    if result.until is None or present < result.until:
+    if result.until is None or _present(requirement, contract, evidence.as_of) < result.until:
         return ""
     return f"could be believed until {moment(result.until)}, and has not run since"
 

@@ -38,17 +38,19 @@ class Count:
 
 def count_minimums(promise: Promise, findings: Sequence[Finding]) -> dict[str, Count]:
     """Count what is there of each section that does with fewer than all."""
+    minimums = [(one, one.at_least) for one in promise.contract.sections if one.at_least is not None]
+    if not minimums:
+        return {}
     holding = {finding.asset for finding in findings if finding.outcome.holds}
     above = upstream_assets(promise.requirements)
     held_by = {asset: holding & ({asset} | above[asset]) for asset in above}
     spoilt = frozenset(asset for asset in above if held_by[asset])
     counts = {}
-    for section in promise.contract.sections:
-        if section.at_least is not None:
-            asked = tuple(dict.fromkeys(asset for asset in section.assets if asset in above))
-            missing = tuple(asset for asset in asked if asset in spoilt)
-            touched = frozenset[str]().union(*(held_by[asset] for asset in asked))
-            counts[section.key] = Count(section, section.at_least, asked, missing, touched, spoilt)
+    for section, least in minimums:
+        asked = tuple(dict.fromkeys(asset for asset in section.assets if asset in above))
+        missing = tuple(asset for asset in asked if asset in spoilt)
+        touched = frozenset[str]().union(*(held_by[asset] for asset in asked))
+        counts[section.key] = Count(section, least, asked, missing, touched, spoilt)
     return counts
 
 
