@@ -193,15 +193,20 @@ def test_a_refused_file_is_not_asked_for_again_until_it_changes(landing):
     assert landing.work() == [(D1, True)]
 
 
-def test_a_refused_file_is_of_class_data_and_its_finding_says_to_correct_it_though_no_source_is_named(
-    make_landing, local_bucket, verdict_of
-):
-    landing = make_landing(local_bucket)
+def with_dashboard(landing):
+    """The landed orders, and a dashboard that stands on them."""
     contract = DashboardContract("dashboards/orders", owner="team:orders")
     dashboard = trusted_dashboard(
         contract, lambda context, verdicts: None, deps=["raw/orders"], partitions_def=landing.asset.partitions_def
     )
-    defs = trust(dg.Definitions([landing.asset, dashboard], resources=landing.defs.resources))
+    return trust(dg.Definitions([landing.asset, dashboard], resources=landing.defs.resources))
+
+
+def test_a_refused_file_is_of_class_data_and_its_finding_says_to_correct_it_though_no_source_is_named(
+    make_landing, local_bucket, verdict_of
+):
+    landing = make_landing(local_bucket)
+    defs = with_dashboard(landing)
     local_bucket.put("orders/2026-01-01.csv", "")
     landing.work()
 
@@ -335,11 +340,7 @@ def test_a_late_file_is_a_finding_of_its_dashboards_with_the_time_it_was_expecte
     make_landing, local_bucket, verdict_of
 ):
     landing = make_landing(local_bucket, expected=ReadyBy(dt.time(6), "Europe/Berlin"))
-    contract = DashboardContract("dashboards/orders", owner="team:orders")
-    dashboard = trusted_dashboard(
-        contract, lambda context, verdicts: None, deps=["raw/orders"], partitions_def=landing.asset.partitions_def
-    )
-    defs = trust(dg.Definitions([landing.asset, dashboard], resources=landing.defs.resources))
+    defs = with_dashboard(landing)
 
     local_bucket.put("orders/2026-O1-01.csv", "id,amount\n1,1.50\n")
     landing.tick()
